@@ -1,0 +1,86 @@
+"""Sizes and rates as people write them: ``1 GiB``, ``25 MiB/s``, ``50 Gbit/s``.
+
+Units follow IEC 80000-13 and SI: ``KiB`` is 1024 bytes, ``kB`` is 1000 bytes, ``Gbit`` is 10**9 bits.
+A size is an ``int`` of bytes, a rate an ``int`` of bytes per second.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from airflow_datamove.errors import QuantityError
+
+_SI = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
+_IEC = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40, "pi": 2**50}
+_PREFIXES = {**_SI, **_IEC}
+_QUANTITY = re.compile(r"\s*(\d{1,18}(?:\.\d{1,9})?)\s*([kmgtp]?i?)(bits?|bytes?|b)?\s*(/\s*s|ps)?\s*", re.IGNORECASE)
+_LARGEST = 2**63 - 1
+_SHOWN = 40
+
+
+def parse_size(text: str | int) -> int:
+    """Reads a size.
+
+    :param text: ``"1 GiB"``, ``"250MB"``, ``"4096"`` or an ``int`` of bytes.
+    :return: bytes.
+    :raises QuantityError: if it is not a size, is negative, or passes 2**63 - 1.
+    """
+    return _parse(text, rate=False)
+
+
+def parse_rate(text: str | int) -> int:
+    """Reads a rate.
+
+    :param text: ``"25 MiB/s"``, ``"50 Gbit/s"``, ``"10Gbps"`` or an ``int`` of bytes per second.
+    :return: bytes per second, rounded down, at least 1.
+    :raises QuantityError: if it is not a rate, is zero or negative, or passes 2**63 - 1.
+    """
+    return _parse(text, rate=True)
+
+
+def format_size(size: float) -> str:
+    """Writes bytes for people: ``1.5 GiB``. A whole number of a unit reads back exactly by :func:`parse_size`."""
+    for unit, factor in (("PiB", 2**50), ("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if size >= factor:
+            value = size / factor
+            return f"{int(value)} {unit}" if size % factor == 0 else f"{value:.1f} {unit}"
+    return f"{int(size)} B"
+
+
+def format_rate(rate: float) -> str:
+    """Writes bytes per second for people: ``25 MiB/s``."""
+    return f"{format_size(rate)}/s"
+
+
+def _parse(text: str | int, *, rate: bool) -> int:
+    kind, example = ("rate", "25 MiB/s or 50 Gbit/s") if rate else ("size", "1 GiB or 250 MB")
+    remedy = f"Write a {kind} such as {example}"
+    if isinstance(text, bool) or not isinstance(text, (str, int)):
+        raise QuantityError(f"{_shown(text)} is not a {kind}", remedy=remedy)
+    if isinstance(text, int):
+        value = Fraction(text)
+    else:
+        match = _QUANTITY.fullmatch(text)
+        if match is None or match[2].lower() not in _PREFIXES:
+            raise QuantityError(f"{_shown(text)} is not a {kind}", remedy=remedy)
+        number, prefix, unit, per_second = match.groups()
+        unit = unit or ""
+        if bool(per_second) != rate and (per_second or prefix or unit):
+            raise QuantityError(f"{_shown(text)} is not a {kind}", remedy=remedy)
+        in_bits = unit.lower().startswith("bit") or (per_second == "ps" and unit == "b")
+        if unit == "b" and not in_bits and rate:
+            raise QuantityError(f"{_shown(text)} may mean bits or bytes", remedy="Write bit/s or B/s")
+        value = Fraction(number) * _PREFIXES[prefix.lower()] / (8 if in_bits else 1)
+    least = 1 if rate else 0
+    if not least <= value <= _LARGEST:
+        raise QuantityError(f"{_shown(text)} is out of range", remedy=remedy)
+    return int(value)
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more digits than Python is willing to print
+        text = "a number of thousands of digits"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
