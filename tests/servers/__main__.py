@@ -1,0 +1,72 @@
+"""The servers from a shell: `python -m tests.servers start|stop|status [NAME ...] [--state DIR]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.servers import NAMES, StartFailed, default_state, facts, start, status, stop
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line asks; 0 when all went well."""
+    parser = argparse.ArgumentParser(prog="python -m tests.servers", description="Real servers on 127.0.0.1.")
+    parser.add_argument("action", choices=("start", "stop", "status"))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}, or a daemon: hadoop.namenode")
+    parser.add_argument("--state", type=Path, default=default_state(), help="where data, logs and facts are kept")
+    asked = parser.parse_args(arguments)
+    if unknown := [name for name in asked.names if name.partition(".")[0] not in NAMES]:
+        parser.error(f"no server is called {', '.join(unknown)}; there are: {', '.join(NAMES)}")
+    # Whatever order they are named in, gcs comes before the Hadoop that is told about it.
+    names = sorted(asked.names, key=lambda name: NAMES.index(name.partition(".")[0]))
+    try:
+        if asked.action == "start":
+            if not names:
+                parser.error("start what?")
+            _start(names, asked.state)
+        elif asked.action == "stop":
+            _stop(names, asked.state)
+        else:
+            _status({name.partition(".")[0] for name in names}, asked.state)
+    except StartFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _start(names: list[str], state: Path) -> None:
+    for name in names:
+        began = time.monotonic()
+        for key, value in start(name, state, **_options(name.partition(".")[0], state)).items():
+            print(f"{name}.{key}={value}")
+        print(f"# {name}: {time.monotonic() - began:.1f} s", flush=True)
+
+
+def _options(name: str, state: Path) -> dict[str, Any]:
+    if name == "hadoop":
+        running = any(row.name == "gcs" and row.alive for row in status(state))
+        return {"gcs_url": os.environ.get("DATAMOVE_GCS_URL") or (facts("gcs", state)["url"] if running else None)}
+    if name == "airflow":
+        return {"env": {key: value for key, value in os.environ.items() if key.startswith("AIRFLOW_")} or None}
+    return {}
+
+
+def _stop(names: list[str], state: Path) -> None:
+    for name in names[::-1] or NAMES[::-1]:
+        stop(name, state)
+
+
+def _status(names: set[str], state: Path) -> None:
+    rows = [row for row in status(state) if not names or row.name in names]
+    if not rows:
+        print(f"nothing was started in {state}")
+    for row in rows:
+        print(f"{row.name:9}{row.daemon:16}{row.pid:>8}  {'up' if row.alive else 'DOWN':6}{row.address:34}{row.log}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

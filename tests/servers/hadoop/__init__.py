@@ -1,0 +1,181 @@
+"""Hadoop: HDFS, YARN and the JobHistory server as five JVMs of the real daemons, and a `hadoop` command for clients.
+
+In one JVM together they would fit in less memory, but there the resource manager's REST answers 404, and none of them
+could be killed alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.servers.cache import cached
+from tests.servers.hadoop.configuration import write_configuration
+from tests.servers.record import write_file
+from tests.servers.server import Daemon, Place, Plan, get, get_json
+from tests.servers.stack import StartFailed, clean_environment, loopback
+
+VERSION = "3.4.3-gcs2.2.26"
+
+PORTS = (
+    "namenode",
+    "namenode_http",
+    "datanode",
+    "datanode_http",
+    "datanode_ipc",
+    "resourcemanager",
+    "resourcemanager_scheduler",
+    "resourcemanager_tracker",
+    "resourcemanager_admin",
+    "resourcemanager_http",
+    "nodemanager",
+    "nodemanager_localizer",
+    "nodemanager_http",
+    "nodemanager_shuffle",
+    "history",
+    "history_admin",
+    "history_http",
+)
+
+_MAINS = {
+    "namenode": ("org.apache.hadoop.hdfs.server.namenode.NameNode", 160),
+    "datanode": ("org.apache.hadoop.hdfs.server.datanode.DataNode", 128),
+    "resourcemanager": ("org.apache.hadoop.yarn.server.resourcemanager.ResourceManager", 160),
+    "nodemanager": ("org.apache.hadoop.yarn.server.nodemanager.NodeManager", 128),
+    "history": ("org.apache.hadoop.mapreduce.v2.hs.JobHistoryServer", 128),
+}
+
+_JAVA = [
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Djava.net.preferIPv4Stack=true",
+    "--add-opens=java.base/java.lang=ALL-UNNAMED",
+]
+
+
+def plan(place: Place) -> Plan:
+    """Fetch the jars (once), write the configuration, and say what to start."""
+    lib = _jars()
+    conf = place.home / "conf"
+    for folder in ("tmp", "logs"):
+        (place.home / folder).mkdir(parents=True, exist_ok=True)
+    write_configuration(conf, place, lib)
+    command = _client(place, conf, lib)
+    if not (place.home / "data" / "name" / "current" / "VERSION").exists():
+        _format(place, conf, lib)
+    http = {name: loopback(place.ports[f"{name}_http"]) for name in _MAINS}
+    facts = {
+        "webhdfs": http["namenode"],
+        "namenode": loopback(place.ports["namenode"], "hdfs"),
+        "resourcemanager": http["resourcemanager"],
+        "history": http["history"],
+        "conf_dir": str(conf),
+        "command": str(command),
+        "lib": str(lib),
+    }
+    ready = _ready(http)
+    after = {"history": ("namenode", "datanode")}
+    daemons = [
+        Daemon(
+            name=name,
+            argv=[*_java(place, conf, lib, heap), main],
+            env=_environment(place, conf),
+            address=http[name],
+            ready=ready[name],
+            after=after.get(name, ()),
+        )
+        for name, (main, heap) in _MAINS.items()
+    ]
+    return Plan(daemons=daemons, facts=facts)
+
+
+def _jars() -> Path:
+    def fetch(folder: Path) -> None:
+        if shutil.which("mvn") is None:
+            raise StartFailed("Hadoop's jars are fetched by Maven, which is not here: run tests/servers/prerequisites.sh")
+        pom = folder / "pom.xml"
+        shutil.copy(Path(__file__).with_name("pom.xml"), pom)
+        subprocess.run(
+            ["mvn", "-B", "-q", "-f", str(pom), "dependency:copy-dependencies"]
+            + ["-DincludeScope=runtime", f"-DoutputDirectory={folder / 'lib'}"],
+            check=True,
+        )
+
+    return cached(f"hadoop-{VERSION}", fetch) / "lib"
+
+
+def _java(place: Place, conf: Path, lib: Path, heap: int) -> list[str]:
+    """Return the command line of a daemon up to its main class; `heap` in MiB."""
+    return [
+        "java",
+        f"-Xmx{heap}m",
+        *_JAVA,
+        f"-Djava.io.tmpdir={place.home / 'tmp'}",
+        f"-Dhadoop.log.dir={place.home / 'logs'}",
+        "-Dhadoop.root.logger=INFO,console",
+        "-cp",
+        f"{conf}:{lib}/*",
+    ]
+
+
+def _environment(place: Place, conf: Path) -> dict[str, str]:
+    return clean_environment({"HADOOP_CONF_DIR": str(conf), "HADOOP_LOG_DIR": str(place.home / "logs")})
+
+
+def _format(place: Place, conf: Path, lib: Path) -> None:
+    main, heap = _MAINS["namenode"]
+    log = place.state / "logs" / "hadoop-format.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # A format that was killed half way leaves folders that the next one refuses to touch without -force.
+    arguments = [*_java(place, conf, lib, heap), main, "-format", "-force", "-nonInteractive"]
+    with log.open("ab") as output:
+        outcome = subprocess.run(arguments, env=_environment(place, conf), stdout=output, stderr=output, check=False)
+    if outcome.returncode != 0:
+        raise StartFailed(f"hdfs namenode -format ended with {outcome.returncode}; log {log}")
+    # Blocks of another file system would keep the DataNode from joining the new one.
+    shutil.rmtree(place.home / "data" / "blocks", ignore_errors=True)
+
+
+def _ready(http: dict[str, str]) -> dict[str, Callable[[], bool]]:
+    def jmx(bean: str) -> dict[str, object]:
+        found: dict[str, object] = get_json(f"{http['namenode']}/jmx?qry=Hadoop:service=NameNode,name={bean}")["beans"][0]
+        return found
+
+    def namenode() -> bool:
+        return b"FileStatuses" in get(f"{http['namenode']}/webhdfs/v1/?op=LISTSTATUS")
+
+    def datanode() -> bool:
+        state = jmx("FSNamesystemState")
+        return state["FSState"] == "Operational" and int(str(state["NumLiveDataNodes"])) > 0
+
+    def resourcemanager() -> bool:
+        return bool(get_json(f"{http['resourcemanager']}/ws/v1/cluster/info")["clusterInfo"]["state"] == "STARTED")
+
+    def nodemanager() -> bool:
+        get(f"{http['nodemanager']}/ws/v1/node/info")
+        metrics = get_json(f"{http['resourcemanager']}/ws/v1/cluster/metrics")["clusterMetrics"]
+        return int(metrics["activeNodes"]) >= 1
+
+    def history() -> bool:
+        return bool(get(f"{http['history']}/ws/v1/history/info"))
+
+    return {
+        "namenode": namenode,
+        "datanode": datanode,
+        "resourcemanager": resourcemanager,
+        "nodemanager": nodemanager,
+        "history": history,
+    }
+
+
+def _client(place: Place, conf: Path, lib: Path) -> Path:
+    command = place.home / "bin" / "hadoop"
+    template = Path(__file__).with_name("client.sh").read_text(encoding="utf-8")
+    values = {"@CONF@": conf, "@LIB@": lib, "@TMP@": place.home / "tmp"}
+    for name, value in values.items():
+        template = template.replace(name, str(value))
+    write_file(command, template, mode=0o755)
+    return command

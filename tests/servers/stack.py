@@ -1,0 +1,206 @@
+"""Starting, stopping and looking at servers, whatever state they were left in."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from tests.servers.port import HOST, choose_ports
+from tests.servers.process import descendants, end, kill, launch, marked
+from tests.servers.record import Entry, Record, locked, read_record, write_record
+from tests.servers.server import Daemon, Facts, Plan, Place, Server
+
+# In the order in which they are best started: Hadoop is told where gcs is.
+NAMES = ("gcs", "azurite", "postgres", "hadoop", "airflow")
+
+_LAST_LINES = 20
+
+
+class Row(NamedTuple):
+    """One daemon, as `status` tells of it."""
+
+    name: str
+    daemon: str
+    pid: int
+    alive: bool
+    address: str
+    log: str
+
+
+class StartFailed(RuntimeError):
+    """A server did not become usable; the text says what, where its log is, and the log's last lines."""
+
+
+def start(name: str, state: Path, daemon: str | None = None, **options: Any) -> Facts:
+    """Start a server (or one daemon of it: `hadoop.namenode`) in the folder `state`, and return its facts.
+
+    It returns when real requests are answered. What runs already is left alone. Options are kept for the next start:
+    `gcs_url` for hadoop; `env`, a mapping, for airflow. When a start fails, nothing that it started stays.
+    """
+    name, daemon = _names(name, daemon)
+    home = _home(state, name)
+    with locked(home / ".lock"):
+        record = read_record(home)
+        running = {each for each, entry in record.entries.items() if entry.process.alive()}
+        server = _server(name)
+        given = {key: value for key, value in options.items() if value is not None}
+        if running and daemon is None and getattr(server, "RESTARTS_FOR", None) in given:
+            changed = {**record.options, **given} != record.options
+            if changed:
+                _stop(record, home, set(running))
+                running = set()
+        record.options.update(given)
+        record.ports.update(choose_ports(server.PORTS, record.ports, running=bool(running)))
+        place = Place(state=home.parent, home=home, ports=record.ports, options=record.options)
+        plan = server.plan(place)
+        record.facts = dict(plan.facts)
+        write_record(home, record)
+        launched: set[str] = set()
+        try:
+            _launch_all(name, plan, place, record, running, launched, only=daemon)
+        except BaseException:
+            _stop(record, home, launched if daemon else set(record.entries))
+            raise
+        return dict(record.facts)
+
+
+def stop(name: str, state: Path, daemon: str | None = None) -> None:
+    """End a server, or one daemon of it, and wait until it is gone; harmless when nothing runs."""
+    name, daemon = _names(name, daemon)
+    home = _home(state, name)
+    if home.is_dir():
+        with locked(home / ".lock"):
+            record = read_record(home)
+            _stop(record, home, {daemon} if daemon else set(record.entries), sweep=daemon is None)
+
+
+def status(state: Path) -> list[Row]:
+    """Return a row for each daemon that was started in `state`, alive or not."""
+    rows = []
+    for name in NAMES:
+        for daemon, entry in read_record(_home(state, name)).entries.items():
+            process = entry.process
+            rows.append(Row(name, daemon, process.pid, process.alive(), entry.address, entry.log))
+    return rows
+
+
+def facts(name: str, state: Path) -> Facts:
+    """Return what the last start of a server told, without starting anything; empty when there was none."""
+    return read_record(_home(state, name)).facts
+
+
+def _names(name: str, daemon: str | None) -> tuple[str, str | None]:
+    name, _, suffix = name.partition(".")
+    if name not in NAMES:
+        raise ValueError(f"no server is called {name!r}; there are: {', '.join(NAMES)}")
+    return name, daemon or suffix or None
+
+
+def _home(state: Path, name: str) -> Path:
+    return Path(os.path.abspath(state)) / name
+
+
+def _server(name: str) -> Server:
+    return cast(Server, importlib.import_module(f"tests.servers.{name}"))
+
+
+def _mark(home: Path, daemon: str = "") -> str:
+    return f"{home}/{daemon}".rstrip("/")
+
+
+def _launch_all(
+    name: str, plan: Plan, place: Place, record: Record, running: set[str], launched: set[str], only: str | None
+) -> None:
+    known = {daemon.name: daemon for daemon in plan.daemons}
+    if only is not None and only not in known:
+        raise ValueError(f"{name} has no daemon {only!r}; there are: {', '.join(known)}")
+    wanted = [known[only]] if only else list(plan.daemons)
+    ready: set[str] = set()
+    for daemon in wanted:
+        log = place.state / "logs" / f"{name}-{daemon.name}.log"
+        for before in daemon.after:
+            if only is None and before not in ready:
+                _wait(known[before], record.entries[before])
+                ready.add(before)
+        if daemon.name not in running:
+            mark = _mark(place.home, daemon.name)
+            process = launch(daemon.argv, env=daemon.env, cwd=place.home / "work" / daemon.name, log=log, mark=mark)
+            launched.add(daemon.name)
+            record.entries[daemon.name] = Entry(process, daemon.address, str(log), daemon.signals)
+            write_record(place.home, record)
+    for daemon in wanted:
+        if daemon.name not in ready:
+            _wait(daemon, record.entries[daemon.name])
+
+
+def _wait(daemon: Daemon, entry: Entry) -> None:
+    deadline = time.monotonic() + daemon.seconds
+    answer = "nothing yet"
+    while time.monotonic() < deadline:
+        try:
+            if daemon.ready():
+                return
+            answer = "not the wanted answer"
+        except Exception as error:  # whatever is wrong with a server that comes up, the next try may be right
+            answer = f"{type(error).__name__}: {error}"
+        if not entry.process.alive():
+            raise StartFailed(f"{daemon.name} ended by itself.{_tail(entry.log)}")
+        time.sleep(0.1)
+    raise StartFailed(
+        f"{daemon.name} at {entry.address} is not usable after {daemon.seconds:.0f} s ({answer}).{_tail(entry.log)}"
+    )
+
+
+def _tail(log: str) -> str:
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, os.path.getsize(log) - 16_384))
+            lines = file.read().decode("utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+    except OSError:
+        lines = []
+    return f" Log {log}, last lines:\n" + "\n".join(f"    {line}" for line in lines)
+
+
+def _stop(record: Record, home: Path, daemons: set[str], *, sweep: bool = True) -> None:
+    entries = [record.entries[daemon] for daemon in daemons if daemon in record.entries]
+    below = descendants(entry.process for entry in entries) if sweep else []
+    end((entry.process, entry.signals) for entry in entries)
+    if sweep:
+        # What made a session of its own (a YARN container, a task) or was started by a command that was killed
+        # before it could note it down.
+        kill(below)
+        for _ in range(3):
+            strays = [stray for daemon in daemons or {""} for stray in marked(_mark(home, daemon))]
+            kill(strays)
+            if not strays:
+                break
+            time.sleep(0.1)
+    for daemon in daemons:
+        record.entries.pop(daemon, None)
+    if record.entries or (home / "server.json").exists():
+        write_record(home, record)
+
+
+def default_state() -> Path:
+    """Return the stack's folder that the command line uses: DATAMOVE_STACK, or `.stack/demo` in the checkout."""
+    return Path(os.environ.get("DATAMOVE_STACK") or Path(__file__).resolve().parents[2] / ".stack" / "demo")
+
+
+def loopback(port: int, scheme: str = "http") -> str:
+    """Return the address of a port of this machine."""
+    return f"{scheme}://{HOST}:{port}"
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment without what would steer a server (proxies, Hadoop's, Airflow's), plus extra."""
+    stripped = ("HADOOP_", "YARN_", "MAPRED_", "AIRFLOW_", "JAVA_TOOL_OPTIONS", "PG", "AZURITE_", "DATAMOVE_SERVER")
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(stripped) and not key.lower().endswith("_proxy")
+    }
+    return {**kept, **(extra or {})}
