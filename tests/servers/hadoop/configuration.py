@@ -19,6 +19,8 @@ log4j.appender.console.target=System.err
 log4j.appender.console.layout=org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
 log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR
+# It says so every second.
+log4j.logger.org.apache.hadoop.mapreduce.v2.hs.JobHistory=WARN
 """
 
 
