@@ -1,0 +1,127 @@
+"""May it? A sound request against its tenant's limits, and a sound folder against itself.
+
+The generator and ``datamove lint`` ask it of what is written; Airflow's REST API asks it of every posted request (by
+the cluster policy); the operators ask it again once templates are rendered, before a byte moves.
+"""
+
+from __future__ import annotations
+
+from airflow_datamove.address import Address
+from airflow_datamove.errors import Refused
+from airflow_datamove.scheduling.limits import Limits, lanes_up_to, limits_of
+from airflow_datamove.scheduling.links import slots_of
+from airflow_datamove.spec.fields import LANES, before_templates, has_template
+from airflow_datamove.spec.folder import Folder, TenantFolder
+from airflow_datamove.spec.mistakes import Problem, did_you_mean
+from airflow_datamove.spec.platform import Platform
+from airflow_datamove.spec.request import CopyRequest
+
+
+def admit(request: CopyRequest, limits: Limits, *, lane: str | None = None) -> None:
+    """Lets a request in.
+
+    :param lane: the lane of the DAG that it was posted to, if it has one.
+    :raises Refused: naming every reason, with its remedy.
+    """
+    found = refusals(request, limits, lane=lane)
+    if found:
+        raise Refused("; ".join(f"{each.message}. {each.remedy}" if each.remedy else each.message for each in found))
+
+
+def refusals(request: CopyRequest, limits: Limits, *, lane: str | None = None) -> list[Problem]:
+    """Everything that speaks against a request."""
+    found = []
+    if not within(request.source, limits.read):
+        found.append(_outside("source", request.source, "read", limits.read, limits.tenant))
+    if not within(request.destination, limits.write):
+        found.append(_outside("destination", request.destination, "write", limits.write, limits.tenant))
+    wanted = request.lane or lane
+    if wanted in LANES and wanted not in lanes_up_to(limits.max_lane):
+        allowed = ", ".join(lanes_up_to(limits.max_lane))
+        found.append(
+            Problem(
+                ("lane",), f"the lane {wanted!r} is above max_lane of tenant {limits.tenant!r}", f"Allowed: {allowed}"
+            )
+        )
+    elif lane and request.lane and request.lane != lane:
+        right = f"{limits.tenant}.copy.{request.lane}"
+        found.append(Problem(("lane",), f"this is the lane {lane!r}, not {request.lane!r}", f"Post it to {right}"))
+    if request.slots is not None and request.slots > limits.max_slots:
+        found.append(
+            Problem(
+                ("slots",),
+                f"{request.slots} slots are more than max_slots of tenant {limits.tenant!r}",
+                f"Ask for at most {limits.max_slots}",
+            )
+        )
+    if request.route == "distcp" and not limits.hadoop:
+        found.append(Problem(("route",), "there is no Hadoop cluster", "Declare hadoop: in platform.yaml"))
+    return found
+
+
+def within(text: str, prefixes: tuple[str, ...]) -> bool:
+    """True if an address lies in one of the folders. What follows a template is checked when it is rendered."""
+    fixed = before_templates(text)
+    if has_template(text):
+        return any(_inside(fixed, prefix) or prefix.startswith(fixed) for prefix in prefixes)
+    return any(_inside(str(Address.parse(text)), prefix) for prefix in prefixes)
+
+
+def _inside(text: str, prefix: str) -> bool:
+    return text.startswith(prefix) or text == prefix.rstrip("/")
+
+
+def check_folder(folder: Folder) -> Folder:
+    """Drops what is not allowed from a folder that was read, and adds a mistake for each."""
+    if folder.platform is None:
+        folder.tenants.clear()
+        return folder
+    for tenant in list(folder.tenants.values()):
+        if _check_tenant(folder, tenant, folder.platform):
+            _check_pipelines(folder, tenant, limits_of(tenant.name, tenant.tenant, folder.platform))
+        else:
+            del folder.tenants[tenant.name]
+    return folder
+
+
+def _check_tenant(folder: Folder, tenant: TenantFolder, platform: Platform) -> bool:
+    link = platform.links.get(tenant.tenant.link)
+    if link is None:
+        remedy = did_you_mean(tenant.tenant.link, platform.links)
+        folder.mistakes.append(
+            tenant.document.mistake(("link",), f"there is no link {tenant.tenant.link!r} in platform.yaml", remedy)
+        )
+        return False
+    most = max(slots_of(link).distcp, slots_of(link).worker)
+    if tenant.tenant.max_slots > most:
+        folder.mistakes.append(
+            tenant.document.mistake(
+                ("max_slots",),
+                f"{tenant.tenant.max_slots} slots are more than a pool of link {tenant.tenant.link!r} has",
+                f"Write at most {most}",
+            )
+        )
+        return False
+    return True
+
+
+def _check_pipelines(folder: Folder, tenant: TenantFolder, limits: Limits) -> None:
+    for file in list(tenant.pipelines.values()):
+        found = []
+        for index, condition in enumerate(file.pipeline.when):
+            if not within(condition.exists, limits.read + limits.write):
+                problem = _outside("exists", condition.exists, "read", limits.read, limits.tenant)
+                found.append(problem._replace(path=("when", index, "exists")))
+        for name, step in file.pipeline.steps.items():
+            for problem in refusals(step.copy_, limits, lane="normal"):
+                found.append(problem._replace(path=("steps", name, "copy", *problem.path)))
+        if found:
+            folder.mistakes.extend(file.document.mistake(*each) for each in found)
+            del tenant.pipelines[file.name]
+
+
+def _outside(field: str, address: str, verb: str, prefixes: tuple[str, ...], tenant: str) -> Problem:
+    allowed = ", ".join(prefixes) or "nothing"
+    return Problem(
+        (field,), f"{field} {address!r} lies outside what tenant {tenant!r} may {verb}", f"Allowed: {allowed}"
+    )

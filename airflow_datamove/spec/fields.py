@@ -1,0 +1,97 @@
+"""The kinds of field that several specifications share: sizes, rates, percentages, names, addresses."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+
+from airflow_datamove.address import Address
+from airflow_datamove.errors import SpecError
+from airflow_datamove.quantity import parse_rate, parse_size
+from airflow_datamove.stores import registry
+
+Lane = Literal["urgent", "normal", "bulk"]
+LANES: tuple[Lane, ...] = ("bulk", "normal", "urgent")
+"""The lanes, lowest first."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+
+
+class Model(BaseModel):
+    """A part of a specification: unknown fields are mistakes, and text is never taken for a number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, ser_json_inf_nan="strings")
+
+
+def check_name(name: Any) -> str:
+    """A tenant's, pipeline's, step's or link's name: it becomes part of a DAG id, a task id or a pool's name."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise SpecError(
+            f"{str(name)[:80]!r} cannot be a name", remedy="Use a-z, 0-9, - and _, at most 63, a letter or digit first"
+        )
+    return name
+
+
+def check_address(text: Any) -> str:
+    """An address as written, perhaps with Jinja templates in it, whose form and scheme are sound.
+
+    :raises AddressError: as :meth:`Address.parse` and :func:`airflow_datamove.stores.registry.check` do.
+    """
+    registry.check(Address.parse(without_templates(text)))
+    return str(text)
+
+
+def without_templates(text: Any) -> Any:
+    """The text with each Jinja template replaced by ``x``, so that the rest can be looked at before rendering."""
+    return _TEMPLATE.sub("x", text) if isinstance(text, str) else text
+
+
+def before_templates(text: str) -> str:
+    """The text up to its first Jinja template."""
+    match = _TEMPLATE.search(text)
+    return text[: match.start()] if match else text
+
+
+def has_template(text: str) -> bool:
+    """True if the text holds a Jinja template."""
+    return _TEMPLATE.search(text) is not None
+
+
+def _fraction(value: Any) -> float:
+    match = re.fullmatch(r"\s*(\d{1,3}(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
+    number = float(match[1]) / 100 if match else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= 1:
+        raise SpecError("must be between 0% and 100%", remedy="Write it as 75%")
+    return float(number)
+
+
+def _text_schema(pattern: str, example: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "integer", "minimum": 0}], "examples": [example]}
+    )
+
+
+Name = Annotated[str, BeforeValidator(check_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})]
+Size = Annotated[
+    int, BeforeValidator(parse_size), _text_schema(r"^\s*\d+(\.\d+)?\s*([kKmMgGtTpP]?i?[bB]?)\s*$", "1 GiB")
+]
+"""Bytes, written as ``1 GiB``."""
+Rate = Annotated[int, BeforeValidator(parse_rate), _text_schema(r"^\s*\d", "50 Gbit/s")]
+"""Bytes per second, written as ``25 MiB/s`` or ``50 Gbit/s``."""
+Fraction = Annotated[
+    float,
+    BeforeValidator(_fraction),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^\s*\d{1,3}(\.\d+)?\s*%\s*$"}, {"type": "number"}]}),
+]
+"""0.0 to 1.0, written as ``75%``."""
+AddressText = Annotated[
+    str,
+    BeforeValidator(check_address),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9+.-]*://", "examples": ["gs://acme_gcp@bucket/a/"]}
+    ),
+]
+"""An address as written; see :class:`airflow_datamove.address.Address`."""

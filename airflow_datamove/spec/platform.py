@@ -1,0 +1,47 @@
+"""``platform.yaml``: the links, the Hadoop cluster, and from what size on it is used."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from airflow_datamove.errors import SpecError
+from airflow_datamove.quantity import format_rate
+from airflow_datamove.spec.fields import Fraction, Model, Name, Rate, Size
+
+
+class Link(Model):
+    """A network link and how its bandwidth is cut into slots of one rate."""
+
+    capacity: Annotated[Rate, Field(description="What all copies together may use")]
+    slot: Annotated[Rate, Field(description="The rate that one slot stands for")] = 25 * 2**20
+    distcp: Annotated[Fraction, Field(description="How much of the link DistCp may have")] = 0.75
+    urgent: Annotated[Fraction, Field(description="How much is kept for the urgent lane's worker copies")] = 0.1
+
+    @model_validator(mode="after")
+    def _has_slots(self) -> Link:
+        if self.capacity < 3 * self.slot:
+            raise SpecError(
+                f"{format_rate(self.capacity)} holds fewer than 3 slots of {format_rate(self.slot)}",
+                remedy="Make slot: smaller; the worker, DistCp and the urgent lane need one each",
+            )
+        return self
+
+
+class Hadoop(Model):
+    """The cluster that copies large sources."""
+
+    connection: Annotated[str, Field(min_length=1, description="Airflow connection of type hadoop")]
+    queue: Annotated[str, Field(description="YARN queue")] = ""
+    properties: Annotated[
+        dict[str, str], Field(description="Hadoop properties of every job (a short list is allowed)")
+    ] = {}
+
+
+class Platform(Model):
+    """What the platform team declares, for all tenants."""
+
+    links: Annotated[dict[Name, Link], Field(min_length=1)]
+    hadoop: Hadoop | None = None
+    threshold: Annotated[Size, Field(description="From this size on DistCp copies")] = 2**30
