@@ -7,6 +7,7 @@
 The same from a shell: `python -m tests.servers start hadoop --state .stack/test`.
 """
 
-from tests.servers.stack import NAMES, Row, StartFailed, default_state, facts, start, status, stop
+from tests.servers.server import StartFailed
+from tests.servers.stack import NAMES, Row, default_state, facts, start, status, stop
 
 __all__ = ["NAMES", "Row", "StartFailed", "default_state", "facts", "start", "status", "stop"]

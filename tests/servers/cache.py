@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.servers.record import locked
+from tests.servers.server import StartFailed
 
 
 def cached(name: str, fetch: Callable[[Path], None]) -> Path:
@@ -16,7 +19,7 @@ def cached(name: str, fetch: Callable[[Path], None]) -> Path:
 
     It is filled under another name and renamed, so a folder that exists is complete.
     """
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "airflow-datamove"
+    root = Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "airflow-datamove"
     place = root / name
     if place.is_dir():
         return place
@@ -30,3 +33,26 @@ def cached(name: str, fetch: Callable[[Path], None]) -> Path:
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
     return place
+
+
+def _home() -> Path:
+    # A service's environment may have no HOME, or an empty one.
+    return Path(os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir)
+
+
+def fetch_by(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
+    """Run the command that downloads into `folder`, or raise StartFailed with the last lines that it printed."""
+    if shutil.which(command[0]) is None:
+        raise StartFailed(f"{command[0]} is needed once, to download, and is not here: tests/servers/prerequisites.sh")
+    outcome = subprocess.run(
+        list(command),
+        cwd=folder,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if outcome.returncode != 0:
+        lines = outcome.stdout.decode("utf-8", errors="replace").splitlines()[-20:]
+        raise StartFailed("\n    ".join([f"{' '.join(command)} ended with {outcome.returncode}:", *lines]))

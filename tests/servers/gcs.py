@@ -11,8 +11,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from tests.servers.port import HOST
-from tests.servers.server import Daemon, Place, Plan, get_json
-from tests.servers.stack import StartFailed, clean_environment, loopback
+from tests.servers.server import Daemon, Place, Plan, StartFailed, get_json
+from tests.servers.stack import clean_environment, loopback
 
 PORTS = ("gcs",)
 

@@ -14,6 +14,10 @@ from typing import Any, Protocol
 Facts = Mapping[str, str]
 
 
+class StartFailed(RuntimeError):
+    """A server did not become usable; the text says what, where its log is, and the log's last lines."""
+
+
 @dataclass(frozen=True)
 class Daemon:
     """One process of a server.

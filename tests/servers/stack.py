@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 from tests.servers.port import HOST, choose_ports
 from tests.servers.process import descendants, end, kill, launch, marked
 from tests.servers.record import Entry, Record, locked, read_record, write_record
-from tests.servers.server import Daemon, Facts, Plan, Place, Server
+from tests.servers.server import Daemon, Facts, Place, Plan, Server, StartFailed
 
 # In the order in which they are best started: Hadoop is told where gcs is.
 NAMES = ("gcs", "azurite", "postgres", "hadoop", "airflow")
@@ -29,10 +29,6 @@ class Row(NamedTuple):
     alive: bool
     address: str
     log: str
-
-
-class StartFailed(RuntimeError):
-    """A server did not become usable; the text says what, where its log is, and the log's last lines."""
 
 
 def start(name: str, state: Path, daemon: str | None = None, **options: Any) -> Facts:
@@ -196,7 +192,7 @@ def loopback(port: int, scheme: str = "http") -> str:
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return this process's environment without what would steer a server (proxies, Hadoop's, Airflow's), plus extra."""
+    """Return this process's environment without what would steer a server (proxies, HADOOP_*, ...), plus `extra`."""
     stripped = ("HADOOP_", "YARN_", "MAPRED_", "AIRFLOW_", "JAVA_TOOL_OPTIONS", "PG", "AZURITE_", "DATAMOVE_SERVER")
     kept = {
         key: value

@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import urllib.error
 from importlib.metadata import distribution
 from pathlib import Path
 
-from tests.servers.cache import cached
+from tests.servers.cache import cached, fetch_by
 from tests.servers.port import HOST
 from tests.servers.server import Daemon, Place, Plan, get
 from tests.servers.stack import clean_environment, loopback
@@ -77,6 +76,6 @@ def _package(node: Path) -> Path:
         # The lock's hashes decide what is installed; none of the packages needs its install script.
         command = [str(node), str(npm), "ci", "--ignore-scripts", "--engine-strict=false", "--no-audit", "--no-fund"]
         path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, check=True, stdout=subprocess.DEVNULL)
+        fetch_by(command, folder, {"PATH": path})
 
     return cached(f"azurite-{version}", fetch)

@@ -11,11 +11,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.servers.cache import cached
+from tests.servers.cache import cached, fetch_by
 from tests.servers.hadoop.configuration import write_configuration
 from tests.servers.record import write_file
-from tests.servers.server import Daemon, Place, Plan, get, get_json
-from tests.servers.stack import StartFailed, clean_environment, loopback
+from tests.servers.server import Daemon, Place, Plan, StartFailed, get, get_json
+from tests.servers.stack import clean_environment, loopback
 
 VERSION = "3.4.3-gcs2.2.26"
 
@@ -46,6 +46,8 @@ _MAINS = {
     "nodemanager": ("org.apache.hadoop.yarn.server.nodemanager.NodeManager", 128),
     "history": ("org.apache.hadoop.mapreduce.v2.hs.JobHistoryServer", 128),
 }
+
+_COPY_JARS = ("dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=lib")
 
 _JAVA = [
     "-XX:+UseSerialGC",
@@ -94,15 +96,8 @@ def plan(place: Place) -> Plan:
 
 def _jars() -> Path:
     def fetch(folder: Path) -> None:
-        if shutil.which("mvn") is None:
-            raise StartFailed("Hadoop's jars are fetched by Maven, which is not here: run tests/servers/prerequisites.sh")
-        pom = folder / "pom.xml"
-        shutil.copy(Path(__file__).with_name("pom.xml"), pom)
-        subprocess.run(
-            ["mvn", "-B", "-q", "-f", str(pom), "dependency:copy-dependencies"]
-            + ["-DincludeScope=runtime", f"-DoutputDirectory={folder / 'lib'}"],
-            check=True,
-        )
+        shutil.copy(Path(__file__).with_name("pom.xml"), folder)
+        fetch_by(["mvn", "-B", "-q", *_COPY_JARS], folder)
 
     return cached(f"hadoop-{VERSION}", fetch) / "lib"
 
@@ -140,16 +135,13 @@ def _format(place: Place, conf: Path, lib: Path) -> None:
 
 
 def _ready(http: dict[str, str]) -> dict[str, Callable[[], bool]]:
-    def jmx(bean: str) -> dict[str, object]:
-        found: dict[str, object] = get_json(f"{http['namenode']}/jmx?qry=Hadoop:service=NameNode,name={bean}")["beans"][0]
-        return found
-
     def namenode() -> bool:
         return b"FileStatuses" in get(f"{http['namenode']}/webhdfs/v1/?op=LISTSTATUS")
 
     def datanode() -> bool:
-        state = jmx("FSNamesystemState")
-        return state["FSState"] == "Operational" and int(str(state["NumLiveDataNodes"])) > 0
+        query = "qry=Hadoop:service=NameNode,name=FSNamesystemState"
+        state = get_json(f"{http['namenode']}/jmx?{query}")["beans"][0]
+        return bool(state["FSState"] == "Operational" and state["NumLiveDataNodes"] > 0)
 
     def resourcemanager() -> bool:
         return bool(get_json(f"{http['resourcemanager']}/ws/v1/cluster/info")["clusterInfo"]["state"] == "STARTED")

@@ -1,0 +1,45 @@
+# The commands of this project; CI runs the very same ones.
+SHELL := bash
+PYTHON := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help venv up down status demo test check bench lock clean
+
+help:  ## Show this help
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+venv:  ## Make .venv from the lock (a moment when it is up to date)
+	@requirements/venv.sh
+
+up: venv  ## Start the quickstart's servers: Hadoop, Azurite, Cloud Storage, Airflow
+	@tests/servers/prerequisites.sh
+	@$(PYTHON) examples/quickstart/stack.py up
+
+down:  ## Stop every server that was started; data is kept
+	@test ! -x $(PYTHON) || $(PYTHON) -m tests.servers stop
+
+status:  ## Show what runs, where, and its log
+	@$(PYTHON) -m tests.servers status
+
+demo: up  ## Start the servers and walk through the product
+	@$(PYTHON) examples/quickstart/demo.py
+
+test: venv  ## Run the tests (ARGS="-k listing tests/transfer")
+	@tests/servers/prerequisites.sh
+	@$(PYTHON) -m pytest $(ARGS)
+
+check: venv  ## Lint, format, types, layers, and the documentation's links and examples
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+	@$(PYTHON) docs/check.py
+
+bench: venv  ## Run a benchmark (NAME=copy); all of them without a name
+	@$(PYTHON) -m benchmarks.run $(NAME)
+
+lock:  ## Write the lock anew from setup.cfg (ARGS=--upgrade for later versions)
+	@requirements/lock.sh $(ARGS)
+
+clean: down  ## Stop the servers and remove their data, logs and the environment
+	@test ! -x $(PYTHON) || $(PYTHON) -m tests.servers stop --state .stack/test
+	@rm -rf .venv .stack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
