@@ -1,0 +1,110 @@
+"""Asking Hadoop's daemons by REST, in seconds and without ever following a redirect to a page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+_CONNECT_SECONDS = 3.0
+_READ_SECONDS = 10.0
+
+
+class NoAnswer(Exception):
+    """None of the daemon's addresses answered in its own way; the text says what each did, in one line."""
+
+
+class Rest:
+    """One daemon under one or several addresses, of which one is active.
+
+    :param urls: tried in order; the one that answered last is tried first the next time.
+    :param user: Hadoop user name, sent as ``user.name`` (``hadoop.http.authentication.type=simple``).
+    """
+
+    def __init__(self, urls: Sequence[str], user: str = "") -> None:
+        self._urls = list(urls)
+        self._parameters = {"user.name": user} if user else {}
+
+    def get(self, path: str, **parameters: str) -> Any | None:
+        """The JSON at ``path``; ``None`` if the daemon answers that there is no such thing, or that it has moved on.
+
+        :raises NoAnswer: if no address gives an answer.
+        """
+        response = self._ask("GET", path, parameters)
+        return response.json() if response is not None and _is_json(response) else None
+
+    def put(self, path: str, body: dict[str, Any]) -> tuple[int, Any | None]:
+        """Status and JSON of a PUT; status 404 if there is no such thing.
+
+        :raises NoAnswer: if no address gives an answer.
+        """
+        response = self._ask("PUT", path, {}, body)
+        if response is None:
+            return 404, None
+        return response.status_code, response.json() if _is_json(response) else None
+
+    def _ask(
+        self, method: str, path: str, parameters: dict[str, str], body: dict[str, Any] | None = None
+    ) -> requests.Response | None:
+        problems = []
+        waiting = list(self._urls)
+        asked: set[str] = set()
+        while waiting:
+            url = waiting.pop(0)
+            if url in asked:
+                continue
+            asked.add(url)
+            try:
+                response = requests.request(
+                    method,
+                    f"{url}{path}",
+                    params={**self._parameters, **parameters},
+                    json=body,
+                    timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                    allow_redirects=False,
+                    headers={"Accept": "application/json"},
+                )
+            except requests.RequestException as error:
+                problems.append(f"{url}: {type(error).__name__}")
+                continue
+            if elsewhere := _active_instead(response, path):
+                problems.append(f"{url} is on standby")
+                # What is configured is reachable from here; what a daemon writes into a redirect may not be.
+                waiting.append(elsewhere)
+            elif response.status_code == 404 or response.is_redirect:
+                return None
+            elif response.status_code >= 400:
+                problems.append(f"{url} answers {response.status_code} {_reason(response)}".rstrip())
+            else:
+                self._prefer(url)
+                return response
+        raise NoAnswer("; ".join(problems) or "no address is configured")
+
+    def _prefer(self, url: str) -> None:
+        if url in self._urls and self._urls[0] != url:
+            self._urls = [url, *(each for each in self._urls if each != url)]
+
+
+def _active_instead(response: requests.Response, path: str) -> str | None:
+    """The address of the active daemon, if this one says that it is on standby (``RMWebAppFilter``)."""
+    target = response.headers.get("Location") if response.is_redirect else None
+    if target is None and "standby" in response.headers.get("Refresh", "").lower() + response.text[:200].lower():
+        target = response.headers.get("Refresh", "").partition("url=")[2] or None
+    if target is None:
+        return None
+    parts = urlsplit(target)
+    same_question = parts.path == path and parts.netloc != urlsplit(str(response.url)).netloc
+    return f"{parts.scheme}://{parts.netloc}" if same_question else None
+
+
+def _is_json(response: requests.Response) -> bool:
+    return "json" in response.headers.get("Content-Type", "") and bool(response.content)
+
+
+def _reason(response: requests.Response) -> str:
+    try:
+        return str(response.json()["RemoteException"]["message"])[:300]
+    except (ValueError, KeyError, TypeError):
+        return response.reason or ""
