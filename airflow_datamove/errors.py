@@ -17,6 +17,7 @@ DatamoveError
 ├── SourceChanged         retryable: the source changed while it was read
 ├── VerificationFailed    retryable: what arrived is not what was sent
 ├── CopyFailed            some files failed; retryable if any of their causes is
+├── Cancelled             fatal: someone asked for the copy to stop, and it did
 ├── ClusterUnavailable    fatal: no Hadoop cluster answered before anything was submitted
 ├── TrackingLost          retryable: a submitted job can no longer be asked after
 └── DistCpFailed          retryable unless the cause says otherwise: the job ended without success
@@ -25,6 +26,7 @@ DatamoveError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class DatamoveError(Exception):
@@ -123,16 +125,31 @@ class CopyFailed(DatamoveError):
     """Some files of a copy failed.
 
     :param failures: (relative path, the error) of the failed files; at most the first hundred.
+    :param report: the :class:`~airflow_datamove.report.TransferReport` of what was done nevertheless, if there is one.
     """
 
-    def __init__(self, message: str, failures: Sequence[tuple[str, Exception]] = (), *, remedy: str = "") -> None:
+    def __init__(
+        self, message: str, failures: Sequence[tuple[str, Exception]] = (), *, remedy: str = "", report: Any = None
+    ) -> None:
         self.failures = list(failures)
+        self.report = report
         super().__init__(message, remedy=remedy)
 
     @property
     def retryable(self) -> bool:  # type: ignore[override]
         """True if trying again may help: at least one cause is not known to be final."""
         return any(getattr(error, "retryable", True) for _, error in self.failures) or not self.failures
+
+
+class Cancelled(DatamoveError):
+    """Someone asked for the copy to stop. What was finished stays, what was not has left nothing behind.
+
+    :param report: the :class:`~airflow_datamove.report.TransferReport` of what was done until then, if there is one.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", report: Any = None) -> None:
+        self.report = report
+        super().__init__(message, remedy=remedy)
 
 
 class ClusterUnavailable(DatamoveError):

@@ -60,6 +60,8 @@ class Capabilities:
     """``walk`` is one flat listing, not one call for each directory."""
     measure: bool = False
     """``measure`` costs one call, whatever the size of the tree (HDFS GETCONTENTSUMMARY)."""
+    flat: bool = False
+    """Names are keys: a path may be a file and the prefix of others at once, and directories need no making."""
     copy_within: bool = False
     """The store can copy from one of its own paths to another without the bytes passing through here."""
 
@@ -130,7 +132,11 @@ class Store(ABC):
     def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> BinaryIO:
         """A stream of bytes from ``offset``, ``length`` of them or up to the end; the caller closes it.
 
-        :param version: fail with SourceChanged if the content is no longer of this version.
+        ``read(n)`` may give fewer than ``n`` bytes, and ``b""`` only at the end; a connection that is cut is an error,
+        never an end.
+
+        :param version: fail with SourceChanged, at the latest where the end would be, if the content is no longer of
+            this version.
         :raises NotFound: if there is no such file.
         """
 
@@ -184,6 +190,10 @@ class Store(ABC):
         except NotFound:
             return False
         return True
+
+    def is_both(self, path: str) -> bool:
+        """True if ``path`` is a file and a prefix of others at once, as it may be where names are ``flat``."""
+        return False
 
     def copy_within(self, source: str, destination: str) -> Entry:
         """Copies a file inside the store; only where ``capabilities.copy_within`` says so."""

@@ -1,0 +1,67 @@
+"""One rate over all threads of a copy: :class:`Throttle`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+BURST = 0.02
+"""Seconds of unused time that may be made up for. What is older is lost, so no burst follows a stall."""
+
+_PIECE = 0.1
+"""Seconds' worth of bytes that are taken at a time, so that a change of the rate is felt soon by those who wait."""
+
+
+class Throttle:
+    """A token bucket on a virtual clock: in any window of ``w`` seconds pass at most ``rate x (w + BURST)`` bytes
+    and one piece of a tenth of a second.
+
+    :param rate: bytes per second; ``None``: no limit.
+    :param clock: seconds, monotonic.
+    :param sleep: waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        rate: int | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        self._rate = rate
+        self._next = clock()
+
+    @property
+    def rate(self) -> int | None:
+        """Bytes per second; may be set at any time, and is felt within a second."""
+        return self._rate
+
+    @rate.setter
+    def rate(self, rate: int | None) -> None:
+        with self._lock:
+            self._rate = rate
+
+    def take(self, count: int, cancelled: threading.Event | None = None) -> bool:
+        """Waits until ``count`` bytes may pass.
+
+        :return: False if ``cancelled`` was set while it waited.
+        """
+        while count > 0:
+            with self._lock:
+                if self._rate is None:
+                    self._next = self._clock()
+                    return True
+                piece = min(count, max(1, int(self._rate * _PIECE)))
+                now = self._clock()
+                self._next = max(self._next, now - BURST) + piece / self._rate
+                wait = self._next - now
+            count -= piece
+            if wait > 0:
+                if cancelled is None:
+                    self._sleep(wait)
+                elif cancelled.wait(wait):
+                    return False
+        return True
