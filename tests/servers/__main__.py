@@ -49,7 +49,7 @@ def _start(names: list[str], state: Path) -> None:
 def _options(name: str, state: Path) -> dict[str, Any]:
     if name == "hadoop":
         running = any(row.name == "gcs" and row.alive for row in status(state))
-        return {"gcs_url": os.environ.get("DATAMOVE_GCS_URL") or (facts("gcs", state)["url"] if running else None)}
+        return {"gcs_url": facts("gcs", state)["url"]} if running and "DATAMOVE_GCS_URL" not in os.environ else {}
     if name == "airflow":
         return {"env": {key: value for key, value in os.environ.items() if key.startswith("AIRFLOW_")} or None}
     return {}
@@ -65,7 +65,7 @@ def _status(names: set[str], state: Path) -> None:
     if not rows:
         print(f"nothing was started in {state}")
     for row in rows:
-        print(f"{row.name:9}{row.daemon:16}{row.pid:>8}  {'up' if row.alive else 'DOWN':6}{row.address:34}{row.log}")
+        print(f"{row.name:9}{row.daemon:16}{row.pid:>8}  {'up' if row.alive else 'DOWN':6}{row.address:42}{row.log}")
 
 
 if __name__ == "__main__":

@@ -43,9 +43,9 @@ def plan(place: Place) -> Plan:
     argv += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
     def ready() -> bool:
-        import psycopg2
+        import psycopg
 
-        connection = psycopg2.connect(dsn, connect_timeout=3)
+        connection = psycopg.connect(dsn, connect_timeout=3)
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")

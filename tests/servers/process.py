@@ -37,6 +37,11 @@ class Process:
             del _children[self.pid]
         return find_process(self.pid) == self
 
+    def since(self) -> float:
+        """Return the moment of its start, in seconds since 1970."""
+        uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+        return time.time() - uptime + self.started / os.sysconf("SC_CLK_TCK")
+
 
 def _boot() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -143,6 +148,21 @@ def descendants(processes: Iterable[Process]) -> list[Process]:
             if process is not None:
                 found.append(process)
     return found
+
+
+def session(leader: Process) -> list[Process]:
+    """Return the processes of the session that `leader` made, also when it is gone itself.
+
+    As long as one of them lives, the kernel gives the leader's id to nobody else.
+    """
+    found = []
+    for pid in _all_pids():
+        fields = _fields(pid)
+        if fields and int(fields[3]) == leader.pid and pid != leader.pid:
+            process = find_process(pid)
+            if process is not None and process.boot == leader.boot and process.started >= leader.started:
+                found.append(process)
+    return found if find_process(leader.pid) in (None, leader) else []
 
 
 def kill(processes: Iterable[Process]) -> None:

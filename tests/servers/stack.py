@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from tests.servers.port import HOST, choose_ports
-from tests.servers.process import descendants, end, kill, launch, marked
+from tests.servers.process import descendants, end, kill, launch, marked, session
 from tests.servers.record import Entry, Record, locked, read_record, write_record
 from tests.servers.server import Daemon, Facts, Place, Plan, Server, StartFailed
 
@@ -35,7 +35,8 @@ def start(name: str, state: Path, daemon: str | None = None, **options: Any) -> 
     """Start a server (or one daemon of it: `hadoop.namenode`) in the folder `state`, and return its facts.
 
     It returns when real requests are answered. What runs already is left alone. Options are kept for the next start:
-    `gcs_url` for hadoop; `env`, a mapping, for airflow. When a start fails, nothing that it started stays.
+    `gcs_url` for hadoop; for airflow `env`, a mapping, and `database`, an address (a change of these restarts it).
+    When a start fails, nothing that it started stays.
     """
     name, daemon = _names(name, daemon)
     home = _home(state, name)
@@ -43,12 +44,11 @@ def start(name: str, state: Path, daemon: str | None = None, **options: Any) -> 
         record = read_record(home)
         running = {each for each, entry in record.entries.items() if entry.process.alive()}
         server = _server(name)
-        given = {key: value for key, value in options.items() if value is not None}
-        if running and daemon is None and getattr(server, "RESTARTS_FOR", None) in given:
-            changed = {**record.options, **given} != record.options
-            if changed:
-                _stop(record, home, set(running))
-                running = set()
+        given = _given(server, options)
+        changed = {key for key, value in given.items() if record.options.get(key) != value}
+        if running and changed.intersection(getattr(server, "RESTARTS_FOR", ())):
+            _stop(record, home, set(running))
+            running = set()
         record.options.update(given)
         record.ports.update(choose_ports(server.PORTS, record.ports, running=bool(running)))
         place = Place(state=home.parent, home=home, ports=record.ports, options=record.options)
@@ -94,6 +94,13 @@ def _names(name: str, daemon: str | None) -> tuple[str, str | None]:
     if name not in NAMES:
         raise ValueError(f"no server is called {name!r}; there are: {', '.join(NAMES)}")
     return name, daemon or suffix or None
+
+
+def _given(server: Server, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that are given, by the caller or else by the environment."""
+    variables: Mapping[str, str] = getattr(server, "ENVIRONMENT", {})
+    found = {**{key: os.environ.get(variable) for key, variable in variables.items()}, **options}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _home(state: Path, name: str) -> Path:
@@ -164,6 +171,7 @@ def _tail(log: str) -> str:
 def _stop(record: Record, home: Path, daemons: set[str], *, sweep: bool = True) -> None:
     entries = [record.entries[daemon] for daemon in daemons if daemon in record.entries]
     below = descendants(entry.process for entry in entries) if sweep else []
+    below += [process for entry in entries if sweep for process in session(entry.process)]
     end((entry.process, entry.signals) for entry in entries)
     if sweep:
         # What made a session of its own (a YARN container, a task) or was started by a command that was killed

@@ -39,6 +39,9 @@ PORTS = (
     "history_http",
 )
 
+# Without one gs:// wants -D fs.gs.storage.root.url=http://127.0.0.1:PORT/ on the client's command line.
+ENVIRONMENT = {"gcs_url": "DATAMOVE_GCS_URL"}
+
 _MAINS = {
     "namenode": ("org.apache.hadoop.hdfs.server.namenode.NameNode", 160),
     "datanode": ("org.apache.hadoop.hdfs.server.datanode.DataNode", 128),
