@@ -50,7 +50,8 @@ class Cluster:
         if values.get("command"):
             command = (*shlex.split(values["command"]), "distcp")
         elif values.get("class_path"):
-            command = ("java", "-cp", values["class_path"], _MAIN)
+            class_path = ":".join(filter(None, (values.get("conf_dir"), values["class_path"])))
+            command = ("java", "-Dhadoop.root.logger=INFO,console", "-cp", class_path, _MAIN)
         else:
             raise WrongUse(
                 f"connection {connection.id!r} names no Hadoop client",

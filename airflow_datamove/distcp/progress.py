@@ -17,8 +17,10 @@ class JobRef:
     tag: str
     started: float = 0.0
     """Seconds since the epoch: the beginning of the listing."""
-    scheme: str = ""
-    """Hadoop's scheme of the destination: whose bytes count as progress."""
+    schemes: tuple[str, ...] = ()
+    """Hadoop's schemes of the source and of the destination; the latter's bytes count as progress."""
+    destination: str = ""
+    """The destination's address: where a killed job's debris is swept."""
     files: int | None = None
     """Files of the source; ``None`` for a job that was joined without a listing."""
     bytes: int | None = None
@@ -39,7 +41,8 @@ class JobRef:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Reads what :meth:`to_dict` wrote; fields of a newer version are ignored."""
-        return cls(**_known(cls, values))
+        known = _known(cls, values)
+        return cls(**{**known, "schemes": tuple(known.get("schemes") or ())})
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,14 +51,18 @@ def check_root(path: str) -> None:
     """
     if _NOT_IN_XML.search(path):
         raise Refused(f"DistCp cannot be given {path!r}: a control character in it", remedy="Take the worker route")
-    check_name(path)
+    if path.strip("/"):
+        check_name(path.strip("/"))
 
 
 def check_name(relative: str) -> None:
-    """Refuses a name inside a tree that Hadoop cannot hold.
+    """Refuses a path inside a tree that Hadoop cannot hold.
 
-    :raises Refused: for ``:`` anywhere and for ``.snapshot``, which HDFS keeps for itself.
+    :raises Refused: for ``:`` anywhere, for empty names, ``.`` and ``..``, and for ``.snapshot``, which HDFS keeps for
+        itself.
     """
+    if {"", ".", ".."} & set(relative.split("/")):
+        raise Refused(f"Hadoop cannot hold {relative!r}: an empty or a dotted name", remedy="Take the worker route")
     if ":" in relative:
         raise Refused(f"Hadoop cannot hold {relative!r}: a colon in a name", remedy="Take the worker route")
     if ".snapshot" in relative.split("/"):
