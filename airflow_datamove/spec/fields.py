@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
+import jinja2
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from airflow_datamove.address import Address
@@ -39,7 +40,13 @@ def check_address(text: Any) -> str:
     """An address as written, perhaps with Jinja templates in it, whose form and scheme are sound.
 
     :raises AddressError: as :meth:`Address.parse` and :func:`airflow_datamove.stores.registry.check` do.
+    :raises SpecError: if a template cannot be read.
     """
+    if isinstance(text, str) and has_template(text):
+        try:
+            jinja2.Environment().parse(text)
+        except jinja2.TemplateSyntaxError as error:
+            raise SpecError(f"the template in {text!r} cannot be read: {error.message}") from None
     registry.check(Address.parse(without_templates(text)))
     return str(text)
 

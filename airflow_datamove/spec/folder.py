@@ -61,10 +61,11 @@ class Folder:
     mistakes: list[Mistake] = field(default_factory=list)
 
 
-def read_folder(root: Path, *, tenant: str | None = None) -> Folder:
+def read_folder(root: Path, *, tenant: str | None = None, pipeline: str | None = None) -> Folder:
     """Reads a platform's folder.
 
     :param tenant: read only this tenant, besides ``platform.yaml``.
+    :param pipeline: read only this pipeline of each tenant; the name of none reads none.
     """
     folder = Folder(root)
     if not (root / PLATFORM_FILE).exists():
@@ -77,7 +78,7 @@ def read_folder(root: Path, *, tenant: str | None = None) -> Folder:
     names = [tenant] if tenant else sorted(_visible(tenants)) if tenants.is_dir() else []
     for name in names:
         if (tenants / name).is_dir():
-            _read_tenant(folder, tenants / name)
+            _read_tenant(folder, tenants / name, pipeline)
     return folder
 
 
@@ -97,7 +98,7 @@ def read_model(path: Path, shown: str, model: type[M]) -> tuple[M, Document]:
         raise ExceptionGroup(shown, found) from None
 
 
-def _read_tenant(folder: Folder, home: Path) -> None:
+def _read_tenant(folder: Folder, home: Path, only: str | None) -> None:
     shown = home.relative_to(folder.root).as_posix()
     try:
         check_name(home.name)
@@ -112,7 +113,8 @@ def _read_tenant(folder: Folder, home: Path) -> None:
     found = TenantFolder(home.name, *read) if read else None
     first: dict[str, str] = {}
     for path in _yaml_files(home):
-        _read_pipeline(folder, found, path, first)
+        if only is None or path.name == f"{only}{PIPELINE_SUFFIX}":
+            _read_pipeline(folder, found, path, first)
     if found:
         folder.tenants[home.name] = found
 

@@ -1,0 +1,50 @@
+"""All DAGs of one tenant, or just the one that a task is about to run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow.sdk import DAG, get_parsing_context
+
+from airflow_datamove.generator.copy_dag import copy_dag
+from airflow_datamove.generator.pipeline_dag import pipeline_dag
+from airflow_datamove.scheduling.admission import check_folder
+from airflow_datamove.scheduling.limits import lanes_up_to, limits_of
+from airflow_datamove.spec.folder import Folder, read_folder
+
+
+def build_dags(root: Path, tenant: str, *, file: str) -> dict[str, DAG]:
+    """Builds a tenant's healthy DAGs. What is broken is left out; :mod:`~airflow_datamove.generator.broken` shows it.
+
+    At a task's start only its own DAG is read and built.
+
+    :param root: the folder that holds ``platform.yaml`` and ``tenants/``.
+    :param file: the DAG file on whose behalf they are built.
+    """
+    only = get_parsing_context().dag_id
+    if only is not None and not only.startswith(f"{tenant}."):
+        return {}
+    pipeline = only.removeprefix(f"{tenant}.") if only else None
+    return dags_of(check_folder(read_folder(root, tenant=tenant, pipeline=pipeline)), file=file, only=only)
+
+
+def dags_of(folder: Folder, *, file: str, only: str | None = None) -> dict[str, DAG]:
+    """Builds the DAGs of every sound tenant of a checked folder.
+
+    :param only: build just the DAG of this id.
+    """
+    found: dict[str, DAG] = {}
+    platform = folder.platform
+    if platform is None:
+        return found
+    for name, tenant in folder.tenants.items():
+        limits = limits_of(name, tenant.tenant, platform)
+        for lane in lanes_up_to(tenant.tenant.max_lane):
+            if only in (None, dag_id := f"{name}.copy.{lane}"):
+                found[dag_id] = copy_dag(name, tenant.tenant, platform, limits, lane)
+        for file_name, each in tenant.pipelines.items():
+            if only in (None, dag_id := f"{name}.{file_name}"):
+                found[dag_id] = pipeline_dag(name, tenant.tenant, platform, limits, file_name, each.pipeline)
+    for dag in found.values():
+        dag.fileloc = file
+    return found

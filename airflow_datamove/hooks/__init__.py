@@ -1,0 +1,1 @@
+"""Airflow's connections, as the engine wants them."""

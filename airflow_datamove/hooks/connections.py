@@ -1,0 +1,85 @@
+"""The engine's connections, looked up in Airflow (environment, metadata database or secrets backend)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+
+from airflow_datamove.errors import ConnectionNotFound
+from airflow_datamove.stores.connection import Connection
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection as AirflowConnection
+
+
+class AirflowConnections:
+    """Connections as a task sees them."""
+
+    def get(self, connection_id: str) -> Connection:
+        """The connection of this id.
+
+        :raises ConnectionNotFound: if Airflow has none.
+        """
+        try:
+            return from_airflow(BaseHook.get_connection(connection_id))
+        except (AirflowNotFoundException, AirflowRuntimeError) as error:
+            raise _not_found(connection_id, error) from None
+
+
+class FetchedConnections:
+    """Connections that were fetched beforehand: a trigger may ask Airflow only from its event loop, and the stores are
+    used from threads."""
+
+    def __init__(self, connections: Mapping[str, Connection]) -> None:
+        self._connections = connections
+
+    @classmethod
+    async def fetch(cls, connection_ids: Iterable[str]) -> FetchedConnections:
+        """Fetches the named connections; empty ids are left out.
+
+        :raises ConnectionNotFound: if Airflow lacks one.
+        """
+        ids = sorted({each for each in connection_ids if each})
+        found = await asyncio.gather(*(_fetch(each) for each in ids))
+        return cls(dict(zip(ids, found, strict=True)))
+
+    def get(self, connection_id: str) -> Connection:
+        """See :meth:`AirflowConnections.get`."""
+        try:
+            return self._connections[connection_id]
+        except KeyError:
+            raise _not_found(connection_id, None) from None
+
+
+def from_airflow(connection: AirflowConnection) -> Connection:
+    """An Airflow connection as the engine's."""
+    extra: dict[str, Any] = connection.extra_dejson
+    return Connection(
+        id=connection.conn_id or "",
+        type=connection.conn_type or "",
+        host=connection.host or "",
+        port=connection.port,
+        login=connection.login or "",
+        password=connection.password or "",
+        schema=connection.schema or "",
+        extra=extra,
+    )
+
+
+async def _fetch(connection_id: str) -> Connection:
+    try:
+        return from_airflow(await BaseHook.aget_connection(connection_id))
+    except (AirflowNotFoundException, AirflowRuntimeError) as error:
+        raise _not_found(connection_id, error) from None
+
+
+def _not_found(connection_id: str, error: Exception | None) -> Exception:
+    if isinstance(error, AirflowRuntimeError) and "not_found" not in str(error).lower():
+        return error
+    return ConnectionNotFound(
+        f"there is no connection {connection_id!r}", remedy="Make it in Airflow's UI: Admin, Connections"
+    )

@@ -1,0 +1,152 @@
+"""Measures a source, chooses the route, and copies: :class:`SizeRoutedCopyOperator`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Context
+
+from airflow_datamove.address import Address
+from airflow_datamove.distcp.uri import reaches
+from airflow_datamove.hooks.connections import AirflowConnections
+from airflow_datamove.hooks.failing import failing_as_airflow
+from airflow_datamove.operators.distcp import DistCpOperator
+from airflow_datamove.quantity import format_rate, format_size, parse_size
+from airflow_datamove.spec.request import CopyRequest
+from airflow_datamove.stores.registry import open_store
+from airflow_datamove.transfer.copy import copy
+from airflow_datamove.transfer.listing import measure_source
+from airflow_datamove.transfer.options import CopyOptions, Overwrite, Route
+from airflow_datamove.transfer.progress import Progress
+from airflow_datamove.transfer.route import RouteDecision, can_copy_within, choose_route
+
+_LOG_EVERY = 10.0
+_KEEP_EVERY = 2.0
+PROGRESS_KEY = "progress"
+"""The key in Airflow's task state store under which a running copy keeps ``{files_done, files, bytes_done, bytes}``."""
+
+
+class SizeRoutedCopyOperator(DistCpOperator):
+    """Copies what is small itself, and hands what is large to DistCp.
+
+    Alone in a DAG it does both: it measures, chooses, copies, or submits the DistCp job and defers. With ``hand_over``
+    it does only the worker's part, and returns a list of arguments for a mapped :class:`DistCpOperator`, which is
+    empty where it copied by itself. The report is the XCom ``report``.
+
+    :param threshold: from this size on DistCp copies; ``"1 GiB"`` or bytes.
+    :param route: ``auto``, or the route to take (templated).
+    :param hand_over: leave what is large to a mapped DistCpOperator.
+    :param threads: files that are copied at the same time.
+
+    The other parameters are those of :class:`DistCpOperator`; an empty ``hadoop_conn_id`` means: there is no cluster.
+    """
+
+    template_fields: Sequence[str] = (*DistCpOperator.template_fields, "route")
+    ui_color = "#d5e8d4"
+
+    def __init__(
+        self,
+        *,
+        threshold: str | int = "1 GiB",
+        route: str = "auto",
+        hand_over: bool = False,
+        threads: int = 8,
+        hadoop_conn_id: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(hadoop_conn_id=hadoop_conn_id, **kwargs)
+        self.threshold = threshold
+        self.route = route
+        self.hand_over = hand_over
+        self.threads = threads
+
+    def execute(self, context: Context) -> Any:
+        """Measures, chooses the route, and copies or hands over."""
+        with failing_as_airflow():
+            request = self.requested()
+            decision = self._choose(request)
+            self.log.info("Route %s, because %s", decision.route, decision.reason)
+            if decision.route is not Route.DISTCP:
+                report = self._copy(context, request, decision)
+                return [] if self.hand_over else report
+            if not self.hand_over:
+                return self.copy_by_distcp(context, request, decision.reason)
+            return [self._handed_over(request, decision)]
+
+    def _choose(self, request: CopyRequest) -> RouteDecision:
+        source, destination = Address.parse(request.source), Address.parse(request.destination)
+        connections = AirflowConnections()
+        with open_store(source, connections) as store:
+            measure = measure_source(store, source)
+            server_side = can_copy_within(source, store, destination)
+        return choose_route(
+            files=measure.files,
+            bytes=measure.bytes,
+            threshold=parse_size(self.threshold),
+            hadoop=bool(self.hadoop_conn_id),
+            distcp_reaches=reaches(source, destination, connections),
+            server_side=server_side,
+            requested=Route(request.route),
+        )
+
+    def _copy(self, context: Context, request: CopyRequest, decision: RouteDecision) -> dict[str, Any]:
+        rate = self.rate(request, distcp=False)
+        self.log.info("Copying at no more than %s", format_rate(rate) if rate else "the machine's speed")
+        report = copy(
+            Address.parse(request.source),
+            Address.parse(request.destination),
+            AirflowConnections(),
+            CopyOptions(overwrite=Overwrite(request.overwrite), mirror=request.mirror, threads=self.threads, rate=rate),
+            progress=_Shown(self, context),
+            cancelled=self._cancelled,
+            reason=decision.reason,
+            route=decision.route,
+        )
+        return self.leave_report(context, report)
+
+    def _handed_over(self, request: CopyRequest, decision: RouteDecision) -> dict[str, Any]:
+        return {
+            "source": request.source,
+            "destination": request.destination,
+            "overwrite": request.overwrite,
+            "mirror": request.mirror,
+            "priority": request.priority,
+            "client": request.client,
+            "slots": request.slots,
+            "reason": decision.reason,
+        }
+
+
+class _Shown:
+    """Shows a copy's progress: in the log every ten seconds, in the task state store every two."""
+
+    def __init__(self, operator: SizeRoutedCopyOperator, context: Context) -> None:
+        self._log = operator.log
+        self._store = context["task_state_store"]
+        self._logged = self._kept = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._kept >= _KEEP_EVERY:
+            self._kept = now
+            self._store.set(
+                PROGRESS_KEY,
+                {
+                    "files_done": progress.files_done,
+                    "files": progress.files,
+                    "bytes_done": progress.bytes_done,
+                    "bytes": progress.bytes,
+                },
+            )
+        if now - self._logged >= _LOG_EVERY:
+            self._logged = now
+            self._log.info(
+                "%d of %d files, %s of %s, %s",
+                progress.files_done,
+                progress.files,
+                format_size(progress.bytes_done),
+                format_size(progress.bytes),
+                format_rate(progress.rate),
+            )

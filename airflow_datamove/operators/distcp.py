@@ -1,0 +1,261 @@
+"""Copies with Hadoop DistCp on YARN, holding no worker while the job runs: :class:`DistCpOperator`."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from airflow.sdk import BaseOperator, BaseOperatorLink, Context, conf
+from airflow.sdk.execution_time.xcom import XCom
+from airflow.sdk.types import TaskInstanceKey
+
+from airflow_datamove.address import Address
+from airflow_datamove.distcp.job import DistCpJob, DistCpRequest, JobRef
+from airflow_datamove.distcp.sizing import size_job
+from airflow_datamove.errors import Cancelled, TrackingLost
+from airflow_datamove.hooks.connections import AirflowConnections
+from airflow_datamove.hooks.failing import failing_as_airflow
+from airflow_datamove.hooks.hadoop import HadoopHook
+from airflow_datamove.quantity import format_rate, parse_rate
+from airflow_datamove.report import TransferReport
+from airflow_datamove.scheduling.admission import admit
+from airflow_datamove.scheduling.limits import Limits
+from airflow_datamove.spec.request import CopyRequest, read_request
+from airflow_datamove.stores.registry import open_store
+from airflow_datamove.transfer.listing import measure_source
+from airflow_datamove.transfer.options import CopyOptions, Overwrite
+from airflow_datamove.triggers.distcp import DistCpTrigger
+
+REPORT_KEY = "report"
+"""The XCom under which every copy leaves its :class:`TransferReport`."""
+
+
+class YarnApplicationLink(BaseOperatorLink):
+    """From a DistCp task to its application in YARN's own UI."""
+
+    name = "YARN application"
+    XCOM: ClassVar[str] = "yarn_application"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The application's page; empty as long as there is none."""
+        return XCom.get_value(key=self.XCOM, ti_key=ti_key) or ""
+
+
+class DistCpOperator(BaseOperator):
+    """Copies by a DistCp job on YARN.
+
+    The path rule, the overwrite policy and the conflicts are those of every other route. A retry finds the running job
+    by its tag and joins it. The report is the XCom ``report`` and the return value.
+
+    :param source: address of a file or directory (templated).
+    :param destination: address that the source's contents get (templated).
+    :param overwrite: ``never``, ``if_changed`` or ``always`` (templated).
+    :param mirror: also delete what the source lacks (templated).
+    :param priority: 0 to 99, for the record (templated).
+    :param client: who asks (templated).
+    :param slots: slots of the link that the job takes; by default ``pool_slots``, or the tenant's most (templated).
+    :param slot_rate: rate of one slot, ``"25 MiB/s"`` or bytes/s; the tenant's link decides where ``limits`` are given.
+    :param hadoop_conn_id: connection of type ``hadoop`` (templated).
+    :param queue: YARN queue; by default the connection's.
+    :param properties: Hadoop properties of the job, from a short list.
+    :param limits: what the tenant may do; nothing is checked without them.
+    :param lane: the lane of the DAG.
+    :param reason: why this route was taken, for the report.
+    :param poll_interval: seconds between two looks at the job.
+    :param deferrable: wait in the triggerer, holding no worker.
+    """
+
+    template_fields: Sequence[str] = (
+        "source",
+        "destination",
+        "overwrite",
+        "mirror",
+        "priority",
+        "client",
+        "slots",
+        "hadoop_conn_id",
+    )
+    operator_extra_links = (YarnApplicationLink(),)
+    ui_color = "#f7e3c5"
+    default_hadoop_conn_id: ClassVar[str] = HadoopHook.default_conn_name
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        destination: str,
+        overwrite: str = "if_changed",
+        mirror: bool | str = False,
+        priority: int | str = 50,
+        client: str = "",
+        slots: int | str | None = None,
+        slot_rate: str | int = "25 MiB/s",
+        hadoop_conn_id: str = HadoopHook.default_conn_name,
+        queue: str = "",
+        properties: Mapping[str, str] | None = None,
+        limits: Limits | Mapping[str, Any] | None = None,
+        lane: str = "normal",
+        reason: str = "",
+        poll_interval: float = 5.0,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=True),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.destination = destination
+        self.overwrite = overwrite
+        self.mirror = mirror
+        self.priority = priority
+        self.client = client
+        self.slots = slots
+        self.slot_rate = slot_rate
+        self.hadoop_conn_id = hadoop_conn_id
+        self.queue = queue
+        self.properties = properties
+        self.limits = Limits.from_dict(dict(limits)) if isinstance(limits, Mapping) else limits
+        self.lane = lane
+        self.reason = reason
+        self.poll_interval = poll_interval
+        self.deferrable = deferrable
+        self.route = "distcp"
+        self._cancelled = threading.Event()
+
+    def execute(self, context: Context) -> Any:
+        """Submits the job, or joins it, and waits for it."""
+        with failing_as_airflow():
+            return self.copy_by_distcp(context, self.requested(), self.reason)
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any], ref: dict[str, Any], reason: str) -> Any:
+        """The job has ended: verify, and report.
+
+        :param ref: the job, as it was submitted.
+        :param reason: why this route was taken.
+        """
+        with failing_as_airflow():
+            if event["state"] == "LOST":
+                raise TrackingLost(str(event["message"]), remedy="A retry will find the job by its tag")
+            return self._finish(context, HadoopHook(self.hadoop_conn_id).get_conn(), ref, reason)
+
+    def on_kill(self) -> None:
+        """Stops the client that submits, and the job if this process waits for it."""
+        self._cancelled.set()
+
+    def requested(self) -> CopyRequest:
+        """The request, once templates are rendered.
+
+        :raises SpecError: if it is not sound.
+        :raises Refused: if the tenant may not do that.
+        """
+        request = read_request(
+            {
+                "source": self.source,
+                "destination": self.destination,
+                "overwrite": self.overwrite,
+                "mirror": _truth(self.mirror),
+                "priority": _whole(self.priority),
+                "client": self.client,
+                "slots": _whole(self.slots),
+                "route": self.route,
+            }
+        )
+        if self.limits:
+            admit(request, self.limits, lane=self.lane)
+        return request
+
+    def rate(self, request: CopyRequest, *, distcp: bool) -> int | None:
+        """Bytes per second that the copy may take: its slots x the rate of a slot.
+
+        ``None`` for a worker's copy outside a tenant's DAG: without a link there is nothing to cap.
+        """
+        if self.limits:
+            return self.limits.slots(request, distcp=distcp, lane=self.lane) * self.limits.slot_rate
+        return (request.slots or self.pool_slots) * parse_rate(self.slot_rate) if distcp else None
+
+    def copy_by_distcp(self, context: Context, request: CopyRequest, reason: str) -> Any:
+        """Submits the job of a request, or joins the one that runs already, and waits for it.
+
+        :return: the report, where this task does not defer.
+        """
+        hook = HadoopHook(self.hadoop_conn_id)
+        job = hook.get_conn()
+        job.check()
+        source = Address.parse(request.source)
+        with open_store(source, AirflowConnections()) as store:
+            measure = measure_source(store, source)
+        maps, bandwidth = size_job(measure.files, measure.bytes, 1, self.rate(request, distcp=True) or 1)
+        self.log.info("At most %d maps at %s each", maps, format_rate(bandwidth))
+        ref = job.submit(self._job_request(context, request, maps, bandwidth), cancelled=self._cancelled)
+        if ref.application_id:
+            self.log.info("%s %s", "Joined" if ref.joined else "Submitted", ref.application_id)
+            page = hook.application_url(ref.application_id)
+            # Airflow keeps a link when the task has ended; people want it while the job runs.
+            for key in (YarnApplicationLink.XCOM, YarnApplicationLink().xcom_key):
+                context["ti"].xcom_push(key=key, value=page)
+        if self.deferrable and ref.application_id:
+            self.defer(
+                trigger=DistCpTrigger(
+                    hadoop_conn_id=self.hadoop_conn_id, ref=ref.to_dict(), poll_interval=self.poll_interval
+                ),
+                method_name="execute_complete",
+                kwargs={"ref": ref.to_dict(), "reason": reason},
+            )
+        self._wait(job, ref)
+        return self._finish(context, job, ref.to_dict(), reason)
+
+    def leave_report(self, context: Context, report: TransferReport) -> dict[str, Any]:
+        """Logs a report and leaves it as the XCom ``report``."""
+        ti = context["ti"]
+        report.attempts = ti.try_number
+        if self.client:
+            report.details["client"] = self.client
+        values = report.to_dict()
+        self.log.info("%s", values)
+        ti.xcom_push(key=REPORT_KEY, value=values)
+        return values
+
+    def _finish(self, context: Context, job: DistCpJob, ref: dict[str, Any], reason: str) -> dict[str, Any]:
+        known = JobRef.from_dict(ref)
+        request = self._job_request(context, self.requested(), maps=max(1, known.maps), bandwidth=1)
+        return self.leave_report(context, job.result(known, request, reason=reason))
+
+    def _wait(self, job: DistCpJob, ref: JobRef) -> None:
+        """Waits here, holding the worker; a cancelled task ends the job."""
+        while not job.poll(ref).finished:
+            if self._cancelled.wait(self.poll_interval):
+                job.kill(ref)
+                raise Cancelled(f"cancelled: {ref.application_id} was killed")
+
+    def _job_request(self, context: Context, request: CopyRequest, maps: int, bandwidth: int) -> DistCpRequest:
+        ti = context["ti"]
+        return DistCpRequest(
+            source=Address.parse(request.source),
+            destination=Address.parse(request.destination),
+            options=CopyOptions(overwrite=Overwrite(request.overwrite), mirror=request.mirror),
+            tag=tag_of(ti.dag_id, ti.run_id, ti.task_id, ti.map_index),
+            name=f"{ti.dag_id} {ti.run_id}"[:200],
+            maps=maps,
+            bandwidth=bandwidth,
+            queue=self.queue,
+            properties=dict(self.properties or {}),
+        )
+
+
+def tag_of(dag_id: str, run_id: str, task_id: str, map_index: int | None) -> str:
+    """The YARN tag of a task instance: the same for each of its tries, on whatever machine."""
+    key = "\0".join((dag_id, run_id, task_id, str(map_index)))
+    return f"datamove-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
+def _truth(value: bool | str) -> bool | str:
+    """A template renders a boolean as text."""
+    return {"true": True, "false": False}.get(str(value).strip().lower(), value)
+
+
+def _whole(value: int | str | None) -> int | str | None:
+    """A template renders a number, and nothing, as text."""
+    if isinstance(value, str):
+        text = value.strip()
+        return None if text in ("", "None", "null") else int(text) if text.isdecimal() and len(text) < 10 else value
+    return value

@@ -1,0 +1,83 @@
+"""What Airflow's provider registry is told about this package (entry point ``apache_airflow_provider``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_datamove import __version__
+
+_TEXT = ["string", "null"]
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's metadata, by Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "airflow-datamove",
+        "name": "Datamove",
+        "description": "Multi-tenant bulk data movement: small copies by the worker, large ones by Hadoop DistCp.",
+        "versions": [__version__],
+        "integrations": [
+            {"integration-name": "Datamove", "external-doc-url": "https://hadoop.apache.org/", "tags": ["service"]}
+        ],
+        "operators": [
+            {
+                "integration-name": "Datamove",
+                "python-modules": ["airflow_datamove.operators.copy", "airflow_datamove.operators.distcp"],
+            }
+        ],
+        "sensors": [{"integration-name": "Datamove", "python-modules": ["airflow_datamove.sensors.exists"]}],
+        "hooks": [{"integration-name": "Datamove", "python-modules": ["airflow_datamove.hooks.hadoop"]}],
+        "triggers": [
+            {
+                "integration-name": "Datamove",
+                "python-modules": ["airflow_datamove.triggers.distcp", "airflow_datamove.triggers.exists"],
+            }
+        ],
+        "connection-types": [
+            {
+                "hook-class-name": "airflow_datamove.hooks.hadoop.HadoopHook",
+                "hook-name": "Hadoop (DistCp on YARN)",
+                "connection-type": "hadoop",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["host", "port", "schema", "password", "extra"],
+                    "relabeling": {"login": "Hadoop user"},
+                    "placeholders": {"login": "airflow"},
+                },
+                "conn-fields": {
+                    "resource_manager": _field("Resource manager URLs", "http://rm1:8088,http://rm2:8088"),
+                    "history_server": _field("JobHistory server URL", "http://history:19888"),
+                    "command": _field("Hadoop client on the worker", "/opt/hadoop/bin/hadoop"),
+                    "class_path": _field("Or its class path, for java -cp", "/etc/hadoop/conf:/opt/hadoop/lib/*"),
+                    "conf_dir": _field("HADOOP_CONF_DIR of the client", "/etc/hadoop/conf"),
+                    "queue": _field("YARN queue", "default"),
+                },
+            }
+        ],
+        "extra-links": ["airflow_datamove.operators.distcp.YarnApplicationLink"],
+        "config": {
+            "datamove": {
+                "description": "Where the tenants' YAML is, for the drop-in DAG files.",
+                "options": {
+                    "folder": {
+                        "description": "The folder that holds platform.yaml and tenants/.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/opt/airflow/datamove",
+                        "default": "",
+                    },
+                    "pod_templates": {
+                        "description": "Folder with a pod template <tenant>.yaml for each tenant, for the "
+                        "KubernetesExecutor. Empty: every task gets the executor's own template.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/opt/airflow/pod_templates",
+                        "default": "",
+                    },
+                },
+            }
+        },
+    }
+
+
+def _field(label: str, example: str) -> dict[str, Any]:
+    return {"label": label, "description": f"For example {example}", "schema": {"type": _TEXT}}

@@ -1,0 +1,1 @@
+"""Waiting without a worker: a DistCp job, a path that shall come into being."""
