@@ -83,32 +83,37 @@ def launch(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path,
     return Process(pid=child.pid, started=int(fields[19]) if fields else 0, boot=_boot())
 
 
-def end(processes: Iterable[tuple[Process, Sequence[tuple[int, float]]]]) -> None:
-    """End processes side by side, each by its own signals (number, seconds), at last by SIGKILL to its group."""
-    waiting = [(process, [*signals, (signal.SIGKILL, 5.0)]) for process, signals in processes if process.alive()]
+def end(processes: Iterable[tuple[Process, Sequence[tuple[int, float]], bool]]) -> None:
+    """End processes side by side, each by its own signals (number, seconds), at last by SIGKILL.
+
+    The third of each says whether the signals go to the whole group or to the process alone.
+    """
+    last = (int(signal.SIGKILL), 5.0)
+    waiting = [(process, [*signals, last], group) for process, signals, group in processes if process.alive()]
     deadlines: dict[Process, float] = {}
     while waiting:
         still = []
-        for process, signals in waiting:
+        for process, signals, group in waiting:
             if not process.alive():
-                # The leader is gone; what is left of its group has lost its purpose.
-                _signal_group(process.pid, signal.SIGKILL)
+                if group:
+                    # The leader is gone; what is left of its group has lost its purpose.
+                    _signal(process.pid, signal.SIGKILL, group)
                 continue
             if time.monotonic() >= deadlines.get(process, 0.0):
                 if not signals:
                     raise TimeoutError(f"process {process.pid} does not end, not even by SIGKILL")
                 number, seconds = signals.pop(0)
-                _signal_group(process.pid, number)
+                _signal(process.pid, number, group)
                 deadlines[process] = time.monotonic() + seconds
-            still.append((process, signals))
+            still.append((process, signals, group))
         waiting = still
         if waiting:
             time.sleep(0.05)
 
 
-def _signal_group(group: int, number: int) -> None:
+def _signal(pid: int, number: int, group: bool) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
+        (os.killpg if group else os.kill)(pid, number)
 
 
 def _all_pids() -> Iterator[int]:

@@ -23,13 +23,15 @@ from tests.servers.process import Process
 class Entry:
     """One daemon of a server: its process, where it listens, where it logs, and how it is asked to end.
 
-    `signals` are pairs of a signal number and the seconds that it is given before the next one.
+    `signals` are pairs of a signal number and the seconds that it is given before the next one; `group` says whether
+    they go to its whole process group.
     """
 
     process: Process
     address: str
     log: str
     signals: tuple[tuple[int, float], ...]
+    group: bool = True
 
 
 @dataclass
@@ -57,6 +59,7 @@ def _record(raw: Mapping[str, Any]) -> Record:
             address=str(entry["address"]),
             log=str(entry["log"]),
             signals=tuple((int(signal), float(seconds)) for signal, seconds in entry["signals"]),
+            group=bool(entry.get("group", True)),
         )
         for daemon, entry in raw["entries"].items()
     }

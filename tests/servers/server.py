@@ -23,7 +23,8 @@ class Daemon:
     """One process of a server.
 
     `ready` makes a real request and raises, or returns False, as long as the answer is not the wanted one. A daemon
-    is launched when those in `after` are ready. `signals` are pairs of a signal and the seconds that it is given.
+    is launched when those in `after` are ready. `signals` are pairs of a signal and the seconds that it is given, and
+    `group` says whether they go to its whole process group.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Daemon:
     after: tuple[str, ...] = ()
     seconds: float = 90.0
     signals: tuple[tuple[int, float], ...] = ((signal.SIGTERM, 15.0),)
+    group: bool = True
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ def start(name: str, state: Path, daemon: str | None = None, **options: Any) -> 
     with locked(home / ".lock"):
         record = read_record(home)
         running = {each for each, entry in record.entries.items() if entry.process.alive()}
+        if not record.entries:
+            # Daemons whose record was lost would hold the ports and the data.
+            kill(marked(_mark(home)))
         server = _server(name)
         given = _given(server, options)
         changed = {key for key, value in given.items() if record.options.get(key) != value}
@@ -59,7 +62,7 @@ def start(name: str, state: Path, daemon: str | None = None, **options: Any) -> 
         try:
             _launch_all(name, plan, place, record, running, launched, only=daemon)
         except BaseException:
-            _stop(record, home, launched if daemon else set(record.entries))
+            _stop(record, home, launched if daemon else set(record.entries), sweep=daemon is None)
             raise
         return dict(record.facts)
 
@@ -133,7 +136,7 @@ def _launch_all(
             mark = _mark(place.home, daemon.name)
             process = launch(daemon.argv, env=daemon.env, cwd=place.home / "work" / daemon.name, log=log, mark=mark)
             launched.add(daemon.name)
-            record.entries[daemon.name] = Entry(process, daemon.address, str(log), daemon.signals)
+            record.entries[daemon.name] = Entry(process, daemon.address, str(log), daemon.signals, daemon.group)
             write_record(place.home, record)
     for daemon in wanted:
         if daemon.name not in ready:
@@ -172,13 +175,13 @@ def _stop(record: Record, home: Path, daemons: set[str], *, sweep: bool = True) 
     entries = [record.entries[daemon] for daemon in daemons if daemon in record.entries]
     below = descendants(entry.process for entry in entries) if sweep else []
     below += [process for entry in entries if sweep for process in session(entry.process)]
-    end((entry.process, entry.signals) for entry in entries)
+    end((entry.process, entry.signals, entry.group) for entry in entries)
     if sweep:
         # What made a session of its own (a YARN container, a task) or was started by a command that was killed
         # before it could note it down.
         kill(below)
         for _ in range(3):
-            strays = [stray for daemon in daemons or {""} for stray in marked(_mark(home, daemon))]
+            strays = marked(_mark(home))
             kill(strays)
             if not strays:
                 break

@@ -6,6 +6,7 @@ could be killed alone.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -91,6 +92,8 @@ def plan(place: Place) -> Plan:
             address=http[name],
             ready=ready[name],
             after=after.get(name, ()),
+            # In the NodeManager's group are the watchers of its containers, which are to outlive it.
+            group=False,
         )
         for name, (main, heap) in _MAINS.items()
     ]
@@ -108,7 +111,7 @@ def _jars() -> Path:
 def _java(place: Place, conf: Path, lib: Path, heap: int) -> list[str]:
     """Return the command line of a daemon up to its main class; `heap` in MiB."""
     return [
-        "java",
+        str(_java_home() / "bin" / "java"),
         f"-Xmx{heap}m",
         *_JAVA,
         f"-Djava.io.tmpdir={place.home / 'tmp'}",
@@ -119,8 +122,20 @@ def _java(place: Place, conf: Path, lib: Path, heap: int) -> list[str]:
     ]
 
 
+def _java_home() -> Path:
+    named = Path(os.environ.get("JAVA_HOME", "/nowhere"))
+    if (named / "bin" / "java").exists():
+        return named
+    found = shutil.which("java")
+    if found is None:
+        raise StartFailed("Hadoop needs Java 17 or later, which is not here: run tests/servers/prerequisites.sh")
+    return Path(found).resolve().parents[1]
+
+
 def _environment(place: Place, conf: Path) -> dict[str, str]:
-    return clean_environment({"HADOOP_CONF_DIR": str(conf), "HADOOP_LOG_DIR": str(place.home / "logs")})
+    # Without JAVA_HOME the containers would look for /bin/java.
+    folders = {"HADOOP_CONF_DIR": conf, "HADOOP_LOG_DIR": place.home / "logs", "JAVA_HOME": _java_home()}
+    return clean_environment({name: str(folder) for name, folder in folders.items()})
 
 
 def _format(place: Place, conf: Path, lib: Path) -> None:
@@ -169,7 +184,7 @@ def _ready(http: dict[str, str]) -> dict[str, Callable[[], bool]]:
 def _client(place: Place, conf: Path, lib: Path) -> Path:
     command = place.home / "bin" / "hadoop"
     template = Path(__file__).with_name("client.sh").read_text(encoding="utf-8")
-    values = {"@CONF@": conf, "@LIB@": lib, "@TMP@": place.home / "tmp"}
+    values = {"@CONF@": conf, "@LIB@": lib, "@TMP@": place.home / "tmp", "@JAVA_HOME@": _java_home()}
     for name, value in values.items():
         template = template.replace(name, str(value))
     write_file(command, template, mode=0o755)

@@ -24,7 +24,7 @@ shift
 
 # exec, so that a signal reaches the JVM. Of an option given twice the JVM takes the last: the caller's stands.
 # shellcheck disable=SC2086  # the caller's options are words, as with Hadoop's own command
-exec java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Djava.net.preferIPv4Stack=true \
+exec '@JAVA_HOME@/bin/java' -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Djava.net.preferIPv4Stack=true \
     --add-opens=java.base/java.lang=ALL-UNNAMED -Djava.io.tmpdir='@TMP@' \
     -Dhadoop.root.logger="${HADOOP_ROOT_LOGGER:-INFO,console}" ${HADOOP_OPTS:-} ${HADOOP_CLIENT_OPTS:-} \
     -cp "$classpath" "$main" "$@"

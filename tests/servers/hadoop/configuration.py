@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from tests.servers.port import HOST
+from tests.servers.process import MARK
 from tests.servers.record import write_file
 from tests.servers.server import Place
 
@@ -118,6 +119,10 @@ def _yarn(place: Place, conf: Path, lib: Path) -> dict[str, object]:
         "yarn.nodemanager.webapp.address": f"{HOST}:{ports['nodemanager_http']}",
         "yarn.nodemanager.local-dirs": home / "data" / "nm-local",
         "yarn.nodemanager.log-dirs": home / "logs" / "containers",
+        # The mark of the server goes to the containers, so that its stop finds those that outlived a NodeManager.
+        "yarn.nodemanager.env-whitelist": f"JAVA_HOME,HADOOP_CONF_DIR,PATH,LANG,TZ,{MARK}",
+        # No map of DistCp asks it for anything, but no MapReduce container starts without it. It has no setting for
+        # an address to listen on.
         "yarn.nodemanager.aux-services": "mapreduce_shuffle",
         "yarn.nodemanager.resource.memory-mb": 4096,
         "yarn.nodemanager.resource.cpu-vcores": 16,
