@@ -29,6 +29,13 @@ class Connection:
     schema: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    def option(self, name: str, default: Any = None) -> Any:
+        """A field of the extra, under its own name or Airflow's older ``extra__<type>__<name>``; empty is absent."""
+        for key, value in self.extra.items():
+            if (key == name or (key.startswith("extra__") and key.endswith(f"__{name}"))) and value not in (None, ""):
+                return value
+        return default
+
 
 class Connections(Protocol):
     """Where connections are looked up."""

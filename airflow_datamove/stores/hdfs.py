@@ -44,12 +44,12 @@ def open_store(address: Address, connections: Connections) -> Store:
         raise WrongUse(
             f"connection {connection.id!r} names no host", remedy="Give the name node's host and WebHDFS port"
         )
-    scheme = "https" if str(connection.extra.get("use_ssl", "")).lower() in ("true", "1") else "http"
+    scheme = "https" if str(connection.option("use_ssl", "")).lower() in ("true", "1") else "http"
     urls = [
         f"{scheme}://{host}" if ":" in host else f"{scheme}://{host}:{connection.port or _PORT}"
         for host in (host.partition("://")[2] or host for host in hosts)
     ]
-    verify = connection.extra.get("verify", True)
+    verify = connection.option("verify", True)
     return _HdfsStore(WebHdfs(urls, connection.login, verify if isinstance(verify, (bool, str)) else True))
 
 
@@ -81,9 +81,9 @@ class _HdfsStore(Store):
             length = max(0, min(size - offset, size if length is None else length))
             if length == 0:
                 return io.BytesIO()
-        limits: dict[str, str | int] = {"offset": offset}
+        limits = {"offset": str(offset)}
         if length is not None:
-            limits["length"] = length
+            limits["length"] = str(length)
         url = self._web.data_url("GET", "OPEN", path, **limits)
         connection = self._web.connect("GET", url, path)
         try:
@@ -125,7 +125,7 @@ class _HdfsStore(Store):
         self._web.close()
 
     def _unsorted(self, path: str) -> Iterator[Entry]:
-        after: dict[str, str | int] = {}
+        after: dict[str, str] = {}
         while True:
             page = self._web.call("GET", "LISTSTATUS_BATCH", path, **after)["DirectoryListing"]
             found = page["partialListing"]["FileStatuses"]["FileStatus"]
@@ -221,7 +221,7 @@ class _Writer(Writer):
             raise remote_failure(response.status, body, self._path)
         if self._modified is not None:
             self._web.call(
-                "PUT", "SETTIMES", self._temporary, about=self._path, modificationtime=int(self._modified * 1000)
+                "PUT", "SETTIMES", self._temporary, about=self._path, modificationtime=str(int(self._modified * 1000))
             )
         made = self._web.call("GET", "GETFILESTATUS", self._temporary, about=self._path)["FileStatus"]
         if made["length"] != self._size:

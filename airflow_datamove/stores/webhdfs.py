@@ -73,9 +73,7 @@ class WebHdfs:
             self._tls.check_hostname, self._tls.verify_mode = False, ssl.CERT_NONE
         self._lock = threading.Lock()
 
-    def call(
-        self, method: str, operation: str, path: str, *, about: str = "", **parameters: str | int
-    ) -> dict[str, Any]:
+    def call(self, method: str, operation: str, path: str, *, about: str = "", **parameters: str) -> dict[str, Any]:
         """One operation of the name node, and its JSON.
 
         :param about: the path that an error names, where it is not ``path``.
@@ -87,7 +85,7 @@ class WebHdfs:
         found: dict[str, Any] = response.json()
         return found
 
-    def data_url(self, method: str, operation: str, path: str, *, about: str = "", **parameters: str | int) -> str:
+    def data_url(self, method: str, operation: str, path: str, *, about: str = "", **parameters: str) -> str:
         """Where the name node sends the bytes of OPEN or CREATE: a URL of a data node."""
         response = self._ask(method, operation, path, about or path, parameters)
         return response.headers.get("Location") or str(response.request.url)
@@ -121,9 +119,7 @@ class WebHdfs:
         """Gives back the connections."""
         self._session.close()
 
-    def _ask(
-        self, method: str, operation: str, path: str, about: str, parameters: dict[str, str | int]
-    ) -> requests.Response:
+    def _ask(self, method: str, operation: str, path: str, about: str, parameters: dict[str, str]) -> requests.Response:
         try:
             query = urlencode(
                 {"op": operation, **({"user.name": self._user} if self._user else {}), **parameters},

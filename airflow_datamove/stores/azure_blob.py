@@ -1,0 +1,266 @@
+"""``abfs://``: a container of Azure Blob Storage, without a hierarchical namespace.
+
+The connection is Airflow's ``wasb`` type (see ``azure_login``). Directories exist by what is in them; an empty one is
+a marker, a blob of no bytes with the metadata ``hdi_isfolder=true`` as Hadoop writes it, and ``a/`` of no bytes is
+taken for one too. Both are hidden.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from threading import BoundedSemaphore
+from typing import Any, BinaryIO, cast
+
+from airflow_datamove.address import Address
+from airflow_datamove.errors import (
+    AlreadyExists,
+    DatamoveError,
+    NotFound,
+    NotSupported,
+    PermissionDenied,
+    SourceChanged,
+    StoreError,
+    StoreUnavailable,
+    VerificationFailed,
+)
+from airflow_datamove.stores import modified as times
+from airflow_datamove.stores.azure_login import blob_service
+from airflow_datamove.stores.connection import Connections
+from airflow_datamove.stores.contract import Capabilities, Entry, Kind, Store, Writer
+from airflow_datamove.stores.keys import children, key_of, prefix_of, tree
+
+_MARKER = "hdi_isfolder"
+_BLOCKS_IN_FLIGHT = 12
+_THREADS = 8
+# What Azure turns into something else (a backslash into a slash, a segment's last dot into nothing) or cannot list
+# (its listings are XML). rclone's back-end for Azure Blob Storage encodes the same ones.
+_IMPOSSIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\\]|\.(/|$)")
+
+
+def open_store(address: Address, connections: Connections) -> Store:
+    """The container of an address.
+
+    :raises WrongUse: if the connection cannot be used.
+    """
+    service = blob_service(connections.get(address.connection_id))
+    return _AzureBlobStore(service, address.authority)
+
+
+class _AzureBlobStore(Store):
+    capabilities = Capabilities(checksum="md5", recursive_listing=True, flat=True)
+
+    def __init__(self, service: Any, container: str) -> None:
+        self._service = service
+        self._container = service.get_container_client(container)
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="datamove-block")
+        self._in_flight = BoundedSemaphore(_BLOCKS_IN_FLIGHT)
+
+    def stat(self, path: str) -> Entry:
+        with errors(path):
+            if path != "/":
+                with suppress(NotFound), errors(path):
+                    return _entry(path, self._blob(path).get_blob_properties())
+            if next(iter(self._pages(prefix_of(path), 1)), None) is not None or path == "/":
+                return Entry(path, Kind.DIRECTORY)
+        raise NotFound("there is nothing here", path=path)
+
+    def list(self, path: str) -> Iterator[Entry]:
+        self._require_directory(path)
+        with errors(path):
+            found = self._container.walk_blobs(name_starts_with=prefix_of(path), include=["metadata"], delimiter="/")
+            entries = [
+                Entry(f"/{each.name[:-1]}", Kind.DIRECTORY)
+                if each.name.endswith("/")
+                else _entry(f"/{each.name}", each)
+                for each in found
+                if each.name != prefix_of(path)
+            ]
+        yield from children(entries)
+
+    def walk(self, path: str) -> Iterator[Entry]:
+        yield from tree(path, self._walked(path))
+
+    def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> BinaryIO:
+        from azure.core import MatchConditions
+
+        if length == 0 or path == "/":
+            if self.stat(path).kind is not Kind.FILE:
+                raise NotFound("not a file", path=path)
+            return io.BytesIO()
+        condition = {"etag": version, "match_condition": MatchConditions.IfNotModified} if version else {}
+        with errors(path):
+            try:
+                stream = self._blob(path).download_blob(offset=offset, length=length, max_concurrency=1, **condition)
+            except _http_error() as error:
+                if error.status_code == 416:
+                    return io.BytesIO()
+                raise
+        if (stream.properties.metadata or {}).get(_MARKER) == "true":
+            raise NotFound("not a file", path=path)
+        return cast(BinaryIO, _Reader(stream, path))
+
+    def create(self, path: str, *, size: int, modified: float | None = None) -> Writer:
+        from airflow_datamove.stores.azure_upload import BlobWriter
+
+        _refuse_impossible(path)
+        return BlobWriter(self._blob(path), path, size, times.written(modified), self._pool, self._in_flight)
+
+    def make_directory(self, path: str) -> None:
+        if path == "/":
+            return
+        _refuse_impossible(path)
+        with errors(path):
+            with suppress(NotFound), errors(path):
+                if _entry(path, self._blob(path).get_blob_properties()).kind is Kind.FILE:
+                    raise AlreadyExists("a file stands there", path=path)
+                return
+            try:
+                self._blob(path).upload_blob(b"", length=0, metadata={_MARKER: "true"}, overwrite=False)
+            except _http_error() as error:
+                if error.status_code != 409:
+                    raise
+
+    def delete(self, path: str) -> None:
+        try:
+            entry = self.stat(path)
+        except NotFound:
+            return
+        if entry.kind is Kind.DIRECTORY:
+            marker = prefix_of(path)
+            if any(key != marker for key in self._pages(marker, 2)):
+                raise StoreError("the directory is not empty", path=path)
+            self._delete_blob(marker)
+        self._delete_blob(key_of(path))
+
+    def is_both(self, path: str) -> bool:
+        marker = prefix_of(path)
+        with errors(path):
+            return next(iter(self._pages(marker, 1)), None) is not None
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._service.close()
+
+    def _blob(self, path: str) -> Any:
+        return self._container.get_blob_client(key_of(path))
+
+    def _delete_blob(self, key: str) -> None:
+        with suppress(NotFound), errors(f"/{key}"):
+            self._container.delete_blob(key)
+
+    def _pages(self, prefix: str, count: int) -> Iterator[str]:
+        """The first ``count`` keys with a prefix."""
+        found = self._container.list_blobs(name_starts_with=prefix, results_per_page=count)
+        for _, blob in zip(range(count), found, strict=False):
+            yield blob.name
+
+    def _walked(self, path: str) -> Iterator[Entry]:
+        prefix, empty = prefix_of(path), True
+        with errors(path):
+            for blob in self._container.list_blobs(name_starts_with=prefix, include=["metadata"]):
+                empty = False
+                if not blob.name.endswith("/"):
+                    yield _entry(f"/{blob.name}", blob)
+                elif blob.name != prefix:
+                    yield Entry(f"/{blob.name[:-1]}", Kind.DIRECTORY)
+        if empty:
+            self._require_directory(path)
+
+    def _require_directory(self, path: str) -> None:
+        if self.stat(path).kind is Kind.FILE and not self.is_both(path):
+            raise NotFound("not a directory", path=path)
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, stream: Any, path: str) -> None:
+        self._chunks: Iterator[bytes] = iter(stream.chunks())
+        self._path = path
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._rest:
+            with errors(self._path):
+                chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+def _entry(path: str, properties: Any) -> Entry:
+    metadata = properties.metadata or {}
+    modified = times.read(metadata, properties.last_modified)
+    if any(key.lower() == _MARKER and value == "true" for key, value in metadata.items()):
+        return Entry(path, Kind.DIRECTORY, modified=modified)
+    md5 = properties.content_settings.content_md5
+    checksums = {"md5": bytes(md5).hex()} if md5 else {}
+    return Entry(path, Kind.FILE, properties.size, modified, checksums, _quoted(properties.etag))
+
+
+def _refuse_impossible(path: str) -> None:
+    if _IMPOSSIBLE.search(path):
+        raise NotSupported("a name that Azure Blob Storage cannot hold", path=repr(path), remedy="Rename it")
+
+
+def _quoted(etag: str) -> str:
+    """Listings give an ETag without its quotation marks, other answers with them."""
+    return etag if etag.startswith('"') else f'"{etag}"'
+
+
+def _http_error() -> type[Any]:
+    from azure.core.exceptions import HttpResponseError
+
+    return cast(type[Any], HttpResponseError)
+
+
+@contextmanager
+def errors(path: str) -> Iterator[None]:
+    """Turns the SDK's errors into ours. Their texts are left out: they quote URLs, and a URL may hold a SAS."""
+    from azure.core import exceptions as azure
+
+    try:
+        yield
+    except DatamoveError:
+        raise
+    except azure.HttpResponseError as error:
+        raise _translated(error.status_code or 0, str(getattr(error, "error_code", None) or ""), path) from None
+    except azure.ClientAuthenticationError:
+        raise PermissionDenied("no credential works", path=path, remedy="Look at the connection") from None
+    except azure.AzureError:
+        raise StoreUnavailable(
+            "Azure Blob Storage cannot be reached", path=path, remedy="Look at the connection's account and host"
+        ) from None
+    except UnicodeEncodeError:
+        raise NotSupported("a name that Azure Blob Storage cannot hold", path=repr(path)) from None
+
+
+def _translated(status: int, code: str, path: str) -> DatamoveError:
+    if code == "ContainerNotFound":
+        return NotFound("there is no such container", path=path)
+    if code in ("InvalidBlockList", "BlobNotFound", "InvalidBlobOrBlock") and status == 400:
+        return StoreUnavailable("another writer has published this blob meanwhile", path=path)
+    if code == "Md5Mismatch":
+        return VerificationFailed(f"{path}: what arrived has another md5")
+    if status == 404:
+        return NotFound("there is nothing here", path=path)
+    if status == 412:
+        return SourceChanged(f"{path} changed")
+    if status in (401, 403):
+        return PermissionDenied(
+            f"Azure Blob Storage does not allow it ({code})", path=path, remedy="Look at the connection's credential"
+        )
+    if status == 409:
+        return AlreadyExists(f"Azure Blob Storage refuses it ({code})", path=path)
+    if status in (408, 429) or status >= 500:
+        return StoreUnavailable(f"Azure Blob Storage answered {status} {code}", path=path)
+    return StoreError(f"Azure Blob Storage answered {status} {code}", path=path)

@@ -1,0 +1,295 @@
+"""``gs://``: a bucket of Google Cloud Storage.
+
+The connection is Airflow's ``google_cloud_platform`` type (see ``google_login``). Directories exist by what is in
+them; an empty one is a marker, the key ``a/`` of no bytes, which is hidden.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, cast
+
+from airflow_datamove.address import Address
+from airflow_datamove.errors import (
+    AlreadyExists,
+    DatamoveError,
+    NotFound,
+    NotSupported,
+    PermissionDenied,
+    SourceChanged,
+    StoreError,
+    StoreUnavailable,
+    VerificationFailed,
+)
+from airflow_datamove.stores import modified as times
+from airflow_datamove.stores.connection import Connections
+from airflow_datamove.stores.contract import Capabilities, Entry, Kind, Store, Writer
+from airflow_datamove.stores.google_login import storage_client
+from airflow_datamove.stores.keys import children, key_of, prefix_of, tree
+
+TIMEOUT = (5.0, 60.0)
+_RANGE = 8 * 2**20
+_FIELDS = "items(name,size,updated,generation,crc32c,md5Hash,metadata),prefixes,nextPageToken"
+# https://cloud.google.com/storage/docs/objects#naming
+_IMPOSSIBLE = re.compile(r"[\r\n]|^/\.well-known/acme-challenge/|^/\.{1,2}$")
+
+
+def open_store(address: Address, connections: Connections) -> Store:
+    """The bucket of an address.
+
+    :raises WrongUse: if the connection cannot be used.
+    """
+    client = storage_client(connections.get(address.connection_id))
+    return _GcsStore(client, address.authority)
+
+
+class _GcsStore(Store):
+    capabilities = Capabilities(checksum="crc32c", recursive_listing=True, flat=True, copy_within=True)
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = client.bucket(bucket)
+
+    def stat(self, path: str) -> Entry:
+        with errors(path):
+            if path != "/":
+                with suppress(NotFound), errors(path):
+                    return self._file(path)
+            if next(self._keys(prefix_of(path), 1), None) is not None:
+                return Entry(path, Kind.DIRECTORY)
+            if path == "/" and self._client.lookup_bucket(self._bucket, timeout=TIMEOUT, retry=retry()) is not None:
+                return Entry(path, Kind.DIRECTORY)
+        raise NotFound("there is no such bucket" if path == "/" else "there is nothing here", path=path)
+
+    def list(self, path: str) -> Iterator[Entry]:
+        self._require_directory(path)
+        prefix = prefix_of(path)
+        with errors(path):
+            found = self._listed(prefix, delimiter="/")
+            entries = [entry_of(f"/{blob.name}", blob) for blob in found if blob.name != prefix]
+            entries += [Entry(f"/{each[:-1]}", Kind.DIRECTORY) for each in found.prefixes]
+        yield from children(entries)
+
+    def walk(self, path: str) -> Iterator[Entry]:
+        yield from tree(path, self._walked(path))
+
+    def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> BinaryIO:
+        with errors(path):
+            if version is None or length == 0 or path == "/":
+                if path == "/":
+                    raise NotFound("not a file", path=path)
+                version = self._file(path).version
+            pinned = self._bucket.blob(key_of(path), generation=int(cast(str, version)))
+            reader = _Reader(pinned, path, offset, length)
+            reader.fetch()
+        return cast(BinaryIO, reader)
+
+    def create(self, path: str, *, size: int, modified: float | None = None) -> Writer:
+        from airflow_datamove.stores.gcs_upload import ObjectWriter
+
+        _refuse_impossible(path)
+        blob = self._blob(path)
+        blob.metadata = times.written(modified)
+        return ObjectWriter(blob, path, size)
+
+    def make_directory(self, path: str) -> None:
+        if path == "/":
+            return
+        _refuse_impossible(path)
+        with errors(path):
+            with suppress(NotFound), errors(path):
+                self._file(path)
+                raise AlreadyExists("a file stands there", path=path)
+            marker = self._bucket.blob(prefix_of(path))
+            marker.upload_from_string(b"", timeout=TIMEOUT, retry=retry())
+
+    def delete(self, path: str) -> None:
+        if self._deleted(key_of(path)):
+            return
+        marker = prefix_of(path)
+        with errors(path):
+            if any(key != marker for key in self._keys(marker, 2)):
+                raise StoreError("the directory is not empty", path=path)
+        self._deleted(marker)
+
+    def is_both(self, path: str) -> bool:
+        with errors(path):
+            return next(self._keys(prefix_of(path), 1), None) is not None
+
+    def copy_within(self, source: str, destination: str) -> Entry:
+        _refuse_impossible(destination)
+        made = self._blob(destination)
+        token = None
+        with errors(source):
+            while True:
+                token, _, _ = made.rewrite(self._blob(source), token=token, timeout=TIMEOUT, retry=retry())
+                if token is None:
+                    break
+            made.reload(timeout=TIMEOUT, retry=retry())
+            return entry_of(destination, made)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _blob(self, path: str) -> Any:
+        return self._bucket.blob(key_of(path))
+
+    def _file(self, path: str) -> Entry:
+        blob = self._blob(path)
+        blob.reload(timeout=TIMEOUT, retry=retry())
+        return entry_of(path, blob)
+
+    def _deleted(self, key: str) -> bool:
+        if not key:
+            return False
+        try:
+            with errors(f"/{key}"):
+                self._bucket.blob(key).delete(timeout=TIMEOUT, retry=retry())
+        except NotFound:
+            return False
+        return True
+
+    def _listed(self, prefix: str, **more: Any) -> Any:
+        return self._client.list_blobs(
+            self._bucket, prefix=prefix or None, fields=_FIELDS, timeout=TIMEOUT, retry=retry(), **more
+        )
+
+    def _keys(self, prefix: str, count: int) -> Iterator[str]:
+        """The first ``count`` keys with a prefix."""
+        for blob in self._client.list_blobs(
+            self._bucket,
+            prefix=prefix or None,
+            max_results=count,
+            fields="items(name),nextPageToken",
+            timeout=TIMEOUT,
+            retry=retry(),
+        ):
+            yield blob.name
+
+    def _walked(self, path: str) -> Iterator[Entry]:
+        prefix, empty = prefix_of(path), True
+        with errors(path):
+            for blob in self._listed(prefix):
+                empty = False
+                if not blob.name.endswith("/"):
+                    yield entry_of(f"/{blob.name}", blob)
+                elif blob.name != prefix:
+                    yield Entry(f"/{blob.name[:-1]}", Kind.DIRECTORY)
+        if empty:
+            self._require_directory(path)
+
+    def _require_directory(self, path: str) -> None:
+        if self.stat(path).kind is Kind.FILE and not self.is_both(path):
+            raise NotFound("not a directory", path=path)
+
+
+class _Reader(io.RawIOBase):
+    """Reads in ranges of 8 MiB, each of the same generation, as stored (never decompressed on the way)."""
+
+    def __init__(self, blob: Any, path: str, offset: int, length: int | None) -> None:
+        self._blob, self._path = blob, path
+        self._at, self._left = offset, length
+        self._over = length == 0
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def fetch(self) -> None:
+        """Gets the next range."""
+        from google.api_core import exceptions as google
+
+        if self._over:
+            return
+        wanted = _RANGE if self._left is None else min(_RANGE, self._left)
+        try:
+            data = self._blob.download_as_bytes(
+                start=self._at,
+                end=self._at + wanted - 1,
+                raw_download=True,
+                checksum=None,
+                timeout=TIMEOUT,
+                retry=retry(),
+            )
+        except google.RequestRangeNotSatisfiable:
+            data = b""
+        except google.NotFound:
+            raise SourceChanged(f"{self._path} is gone, or has been replaced") from None
+        self._at += len(data)
+        if self._left is not None:
+            self._left -= len(data)
+        self._over = len(data) < wanted or self._left == 0
+        self._rest = memoryview(data)
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if not self._rest:
+            with errors(self._path):
+                self.fetch()
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+def entry_of(path: str, blob: Any) -> Entry:
+    """What the bucket says of an object."""
+    encoded = {"crc32c": blob.crc32c, "md5": blob.md5_hash}
+    checksums = {name: base64.b64decode(value).hex() for name, value in encoded.items() if value}
+    version = str(blob.generation) if blob.generation is not None else None
+    return Entry(path, Kind.FILE, blob.size or 0, times.read(blob.metadata, blob.updated), checksums, version)
+
+
+def retry() -> Any:
+    """Few tries in bounded time."""
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    return DEFAULT_RETRY.with_delay(initial=0.2, maximum=2.0).with_timeout(8.0)
+
+
+def _refuse_impossible(path: str) -> None:
+    if _IMPOSSIBLE.search(path) or len(path.encode(errors="replace")) > 1025:
+        raise NotSupported("a name that Cloud Storage cannot hold", path=repr(path), remedy="Rename it")
+
+
+@contextmanager
+def errors(path: str) -> Iterator[None]:
+    """Turns the SDK's errors into ours. Their texts are left out: they quote URLs."""
+    import requests
+    from google.api_core import exceptions as google
+    from google.auth import exceptions as auth
+    from google.cloud.storage.exceptions import DataCorruption
+
+    remedy = "Look at the connection's credential"
+    try:
+        yield
+    except DatamoveError:
+        raise
+    except google.NotFound as error:
+        what = (
+            "there is no such bucket"
+            if path == "/" or "bucket does not exist" in str(error)
+            else "there is nothing here"
+        )
+        raise NotFound(what, path=path) from None
+    except google.PreconditionFailed:
+        raise SourceChanged(f"{path} changed") from None
+    except (google.Forbidden, google.Unauthorized) as error:
+        raise PermissionDenied(f"Cloud Storage answered {error.code}", path=path, remedy=remedy) from None
+    except (DataCorruption, google.BadRequest) as error:
+        if isinstance(error, google.BadRequest) and "hash" not in str(error).lower():
+            raise StoreError("Cloud Storage refuses the request", path=path) from None
+        raise VerificationFailed(f"{path}: what arrived has another crc32c") from None
+    except (google.ServerError, google.TooManyRequests, google.RetryError, auth.TransportError) as error:
+        raise StoreUnavailable(f"Cloud Storage is away ({type(error).__name__})", path=path) from None
+    except requests.RequestException as error:
+        raise StoreUnavailable(f"Cloud Storage cannot be reached ({type(error).__name__})", path=path) from None
+    except auth.GoogleAuthError:
+        raise PermissionDenied("Google does not accept the credential", path=path, remedy=remedy) from None
+    except google.GoogleAPICallError as error:
+        raise StoreError(f"Cloud Storage answered {error.code}", path=path) from None
+    except UnicodeEncodeError:
+        raise NotSupported("a name that Cloud Storage cannot hold", path=repr(path)) from None
