@@ -32,9 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
             _stop(names, asked.state)
         else:
             _status({name.partition(".")[0] for name in names}, asked.state)
-    except StartFailed as error:
+    except (StartFailed, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

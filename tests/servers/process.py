@@ -58,7 +58,10 @@ def _fields(pid: int) -> list[str] | None:
 def find_process(pid: int) -> Process | None:
     """Return the process that has this id now, or None."""
     fields = _fields(pid)
-    if not fields or fields[0] in "ZX":
+    if not fields:
+        return None
+    # The first thread of a process that dies is a zombie while the others still hold its ports.
+    if fields[0] in "ZX" and int(fields[17]) <= 1:
         return None
     return Process(pid=pid, started=int(fields[19]), boot=_boot())
 

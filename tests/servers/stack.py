@@ -148,7 +148,8 @@ def _wait(daemon: Daemon, entry: Entry) -> None:
     answer = "nothing yet"
     while time.monotonic() < deadline:
         try:
-            if daemon.ready():
+            # Alive as well: on a port that somebody else has, somebody else may give the right answer.
+            if daemon.ready() and entry.process.alive():
                 return
             answer = "not the wanted answer"
         except Exception as error:  # whatever is wrong with a server that comes up, the next try may be right
