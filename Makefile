@@ -12,7 +12,7 @@ venv:  ## Make .venv from the lock (a moment when it is up to date)
 
 up: venv  ## Start the quickstart's servers: Hadoop, Azurite, Cloud Storage, Airflow
 	@tests/servers/prerequisites.sh
-	@$(PYTHON) examples/quickstart/stack.py up
+	@$(PYTHON) -m examples.quickstart.stack up
 
 down:  ## Stop every server that was started; data is kept
 	@test ! -x $(PYTHON) || $(PYTHON) -m tests.servers stop
@@ -21,7 +21,7 @@ status:  ## Show what runs, where, and its log
 	@$(PYTHON) -m tests.servers status
 
 demo: up  ## Start the servers and walk through the product
-	@$(PYTHON) examples/quickstart/demo.py
+	@$(PYTHON) -m examples.quickstart.demo
 
 test: venv  ## Run the tests (ARGS="-k listing tests/transfer")
 	@tests/servers/prerequisites.sh
