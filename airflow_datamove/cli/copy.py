@@ -1,0 +1,117 @@
+"""``datamove copy SOURCE DESTINATION``: copies by the route that suits, and says what was done."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from airflow_datamove.cli.progress_bar import progress_bar
+from airflow_datamove.cli.request import CopyRequest, add_arguments, read_request
+from airflow_datamove.errors import Cancelled, CopyFailed
+from airflow_datamove.quantity import format_rate, format_size
+from airflow_datamove.report import TransferReport
+from airflow_datamove.stores.registry import open_store
+from airflow_datamove.transfer.copy import copy
+from airflow_datamove.transfer.options import Route
+from airflow_datamove.transfer.progress import Progress
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the subcommand."""
+    parser = subparsers.add_parser(
+        "copy",
+        help="copy a file, a directory or what a glob matches",
+        description="Connections are read from the variables AIRFLOW_CONN_<ID>, as Airflow writes them.",
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carries out the subcommand."""
+    request = read_request(arguments)
+    cancelled = threading.Event()
+    with _cancelled_by_signals(cancelled), progress_bar() as progress:
+        try:
+            report = _carry_out(request, cancelled, progress)
+        except (CopyFailed, Cancelled) as error:
+            if arguments.json and isinstance(error.report, TransferReport):
+                _write_json(error.report)
+            raise
+    if arguments.json:
+        _write_json(report)
+    else:
+        sys.stdout.write(f"{summary(report)}\n")
+    return 0
+
+
+def summary(report: TransferReport) -> str:
+    """A report in one line."""
+    parts = [f"{report.files} {'file' if report.files == 1 else 'files'} copied, {format_size(report.bytes)}"]
+    parts += [f"in {report.seconds:.1f} s ({format_rate(report.rate)})"]
+    details = [f"{report.skipped} skipped"] if report.skipped else []
+    details += [f"{report.deleted} deleted"] if report.deleted else []
+    details += [f"{report.special} symlinks or special files left out"] if report.special else []
+    details += [f"route {report.route}"]
+    details += [f"verified by {report.verified_by}"] if report.verified_by else []
+    return f"{' '.join(parts)}; {', '.join(details)}"
+
+
+def _carry_out(
+    request: CopyRequest, cancelled: threading.Event, progress: Callable[[Progress], None] | None
+) -> TransferReport:
+    with open_store(request.source, request.connections) as store:
+        listing = request.list(store)
+        decision = request.decide(listing, store)
+    if decision.route is Route.DISTCP:
+        from airflow_datamove.distcp.job import run_to_end
+
+        return run_to_end(
+            request.source,
+            request.destination,
+            request.connections,
+            request.options,
+            hadoop=request.hadoop,
+            progress=progress,
+            cancelled=cancelled,
+            reason=decision.reason,
+        )
+    return copy(
+        request.source,
+        request.destination,
+        request.connections,
+        request.options,
+        progress=progress,
+        cancelled=cancelled,
+        reason=decision.reason,
+        route=decision.route,
+        listing=listing,
+    )
+
+
+def _write_json(report: TransferReport) -> None:
+    sys.stdout.write(f"{json.dumps(report.to_dict())}\n")
+
+
+@contextmanager
+def _cancelled_by_signals(cancelled: threading.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM cancel, so that unfinished files are removed."""
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        cancelled.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,61 @@
+"""``datamove``: finds the subcommand, and turns errors into one line and an exit code.
+
+A subcommand is a module with ``add_parser(subparsers)``, which sets ``run``, a function from the parsed arguments to
+an exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from airflow_datamove import __version__
+from airflow_datamove.errors import DatamoveError, WrongUse
+
+_SUBCOMMANDS = ("copy", "plan", "lint", "schema", "pools")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one subcommand.
+
+    :param arguments: what follows the program's name; by default those of this process.
+    :return: the exit code: 0 done, 1 failed, 2 wrong use.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        parsed = _parser(arguments[0] if arguments else "").parse_args(arguments)
+        return int(parsed.run(parsed))
+    except SystemExit as end:  # argparse has told what is wrong, or has shown the help
+        return int(end.code or 0)
+    except DatamoveError as error:
+        sys.stderr.write(f"datamove: {one_line(error)}\n")
+        return 2 if isinstance(error, WrongUse) else 1
+    except KeyboardInterrupt:
+        sys.stderr.write("datamove: interrupted\n")
+        return 1
+
+
+def one_line(error: Exception) -> str:
+    """An error's text with its line breaks shown, so that a name that holds one does not forge a second message."""
+    return str(error).replace("\r", "\\r").replace("\n", "\\n")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(2, f"{self.prog}: {message}. See {self.prog} --help\n")
+
+
+def _parser(first: str) -> argparse.ArgumentParser:
+    parser = _Parser(prog="datamove", description="Move files between file, hdfs, abfs and gs addresses.")
+    parser.add_argument("--version", action="version", version=f"datamove {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    # Only what is asked for is loaded: the other subcommands may need libraries that take a second to import.
+    for name in (first,) if first in _SUBCOMMANDS else _SUBCOMMANDS:
+        import_module(f"airflow_datamove.cli.{name}").add_parser(subparsers)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""``datamove plan SOURCE DESTINATION``: says what ``copy`` would do, and moves nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from airflow_datamove.cli.request import add_arguments, read_request
+from airflow_datamove.quantity import format_size
+from airflow_datamove.stores.registry import open_store
+from airflow_datamove.transfer.plan import plan_copy
+
+_SHOWN = 20
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the subcommand."""
+    parser = subparsers.add_parser(
+        "plan",
+        help="say what copy would do; moves nothing",
+        description="Exit code 0: it can be done; 1: something stands in the way.",
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carries out the subcommand."""
+    request = read_request(arguments)
+    with (
+        open_store(request.source, request.connections) as source_store,
+        open_store(request.destination, request.connections) as destination_store,
+    ):
+        listing = request.list(source_store)
+        decision = request.decide(listing, source_store)
+        plan = plan_copy(listing, request.source, source_store, request.destination, destination_store, request.options)
+    found: dict[str, Any] = {
+        "source": str(request.source),
+        "destination": str(request.destination),
+        "files": len(plan.copies),
+        "bytes": sum(item.source.size for item in plan.copies),
+        "would_skip": len(plan.skips),
+        "would_delete": len(plan.deletes),
+        "directories": listing.directories,
+        "special": listing.special,
+        "route": str(decision.route),
+        "reason": decision.reason,
+        "conflicts": plan.conflicts,
+    }
+    sys.stdout.write(f"{json.dumps(found) if arguments.json else _for_people(found)}\n")
+    return 1 if plan.conflicts else 0
+
+
+def _for_people(found: dict[str, Any]) -> str:
+    lines = [
+        f"{'copy':<12}{found['files']} files, {format_size(found['bytes'])}",
+        f"{'skip':<12}{found['would_skip']} files",
+        f"{'delete':<12}{found['would_delete']} files and directories",
+        f"{'left out':<12}{found['special']} symlinks and special files",
+        f"{'route':<12}{found['route']} ({found['reason']})",
+    ]
+    conflicts: list[str] = found["conflicts"]
+    lines += [f"{'conflict':<12}{each}" for each in conflicts[:_SHOWN]]
+    if len(conflicts) > _SHOWN:
+        lines.append(f"{'':<12}and {len(conflicts) - _SHOWN} more")
+    return "\n".join(line.replace("\n", "\\n") for line in lines)
