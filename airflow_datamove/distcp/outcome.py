@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 
 from airflow_datamove.distcp.counters import Counters
 from airflow_datamove.distcp.history import HistoryServer
@@ -16,6 +17,8 @@ from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.listing import Listing, list_source
 from airflow_datamove.transfer.mirror import plan_deletes
+from airflow_datamove.transfer.options import Overwrite
+from airflow_datamove.transfer.plan import plan_copy
 from airflow_datamove.transfer.targets import Targets
 from airflow_datamove.transfer.verify import verify_destination
 
@@ -48,7 +51,15 @@ def report_of(
         source_store = stack.enter_context(open_store(source, connections))
         destination_store = stack.enter_context(open_store(destination, connections))
         listing = list_source(source_store, source)
-        problems = verify_destination(listing, source, destination, destination_store)
+        if request.options.overwrite is Overwrite.NEVER:
+            # What was there before may have any length, so here it only matters that everything is there; DistCp
+            # itself compares the length of each file that it copies (RetriableFileCopyCommand).
+            kept = replace(request.options, mirror=False)
+            plan = plan_copy(listing, source, source_store, destination, destination_store, kept)
+            missing = [*(copy.destination for copy in plan.copies), *plan.directories]
+            problems = [*plan.conflicts, *(f"{path} is missing" for path in missing)]
+        else:
+            problems = verify_destination(listing, source, destination, destination_store)
         if problems:
             shown = "; ".join(problems[:_SHOWN]) + ("; ..." if len(problems) > _SHOWN else "")
             raise VerificationFailed(
@@ -70,7 +81,7 @@ def report_of(
         deleted=len(deletes),
         directories=listing.directories,
         special=listing.special,
-        verified_by=_verified_by(ref),
+        verified_by=_verified_by(ref, request.options.overwrite),
         details=_details(ref, history, counters),
     )
     _count(report, ref, counters, listing)
@@ -120,7 +131,8 @@ def _counters(history: HistoryServer | None, ref: JobRef) -> Counters:
     return counters
 
 
-def _verified_by(ref: JobRef) -> str:
-    if ref.schemes and set(ref.schemes) <= _COMPARABLE and not ref.needs_no_job:
-        return "length, checksum by DistCp"
-    return "length"
+def _verified_by(ref: JobRef, overwrite: Overwrite) -> str:
+    if ref.needs_no_job:
+        return "presence" if overwrite is Overwrite.NEVER else "length"
+    by = "presence, length by DistCp" if overwrite is Overwrite.NEVER else "length"
+    return f"{by}, checksum by DistCp" if ref.schemes and set(ref.schemes) <= _COMPARABLE else by

@@ -43,6 +43,19 @@ def hadoop_uri(address: Address, path: str, connections: Connections, *, allow_l
     return root + path
 
 
+def reaches(source: Address, destination: Address, connections: Connections) -> bool:
+    """True if a cluster can reach both ends.
+
+    :raises ConnectionNotFound: if a connection of theirs does not exist.
+    """
+    try:
+        for end in (source, destination):
+            hadoop_uri(end, "/", connections)
+    except (Refused, WrongUse):
+        return False
+    return True
+
+
 def check_root(path: str) -> None:
     """Refuses a path that cannot be an argument of DistCp.
 
