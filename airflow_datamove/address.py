@@ -46,20 +46,14 @@ class Address:
         if not isinstance(text, str) or not text.strip():
             raise AddressError("an address is missing", remedy=_FORM)
         match = _SCHEME.match(text)
+        if carries_credential(text):
+            scheme = f"{match[1].lower()}:// " if match else ""
+            raise AddressError(f"the {scheme}address carries a credential", remedy=_NO_SECRETS)
         if match is None:
-            if _looks_secret(text):
-                raise AddressError("an address has no scheme, and seems to carry a credential", remedy=_FORM)
             raise AddressError(f"{_short(text)} has no scheme", remedy=_FORM)
         scheme = match[1].lower()
         authority, slash, path = text[match.end() :].partition("/")
-        if "@" in authority:
-            user, _, authority = authority.rpartition("@")
-        elif "@" in path.partition("/")[0] and ":" in authority:  # a password with a slash in it
-            raise AddressError(f"a {scheme}:// address carries a credential", remedy=_NO_SECRETS)
-        else:
-            user = ""
-        if ":" in user or _looks_secret(text):
-            raise AddressError(f"a {scheme}:// address carries a credential", remedy=_NO_SECRETS)
+        user, _, authority = authority.rpartition("@")
         if user and not _CONNECTION_ID.fullmatch(user):
             raise AddressError(f"a {scheme}:// address names a connection that cannot be", remedy=_FORM)
         if "\0" in text:
@@ -95,8 +89,17 @@ class Address:
 _NO_SECRETS = "Put it into the Airflow connection and write scheme://connection_id@authority/path"
 
 
-def _looks_secret(text: str) -> bool:
-    return _SECRET.search(text) is not None
+def carries_credential(text: str) -> bool:
+    """True if a text looks like an address with a password, a key, a token or a SAS in it."""
+    if _SECRET.search(text):
+        return True
+    match = _SCHEME.match(text)
+    if match is None:
+        return False
+    authority, _, path = text[match.end() :].partition("/")
+    user, at, _ = authority.rpartition("@")
+    slash_in_password = not at and ":" in authority and "@" in path.partition("/")[0]
+    return ":" in user or slash_in_password
 
 
 def _short(text: str) -> str:

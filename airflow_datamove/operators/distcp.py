@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from airflow.sdk import BaseOperator, BaseOperatorLink, Context, conf
+from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.execution_time.xcom import XCom
 from airflow.sdk.types import TaskInstanceKey
 
@@ -99,7 +99,7 @@ class DistCpOperator(BaseOperator):
         lane: str = "normal",
         reason: str = "",
         poll_interval: float = 5.0,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=True),
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

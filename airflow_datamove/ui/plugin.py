@@ -5,10 +5,12 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 
 from airflow_datamove.operators.distcp import YarnApplicationLink
+from airflow_datamove.ui.refuse_credentials import RefuseCredentials
 
 
 class DatamovePlugin(AirflowPlugin):
-    """Adds the link from a DistCp task to its YARN application."""
+    """Adds the link from a DistCp task to its YARN application, and refuses requests that carry a credential."""
 
     name = "datamove"
+    fastapi_root_middlewares = [{"name": "datamove refuses credentials", "middleware": RefuseCredentials}]
     operator_extra_links = [YarnApplicationLink()]

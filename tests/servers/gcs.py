@@ -1,7 +1,8 @@
-"""Google Cloud Storage: fake-gcs-server from its PyPI wheel, with its data on disk.
+"""Google Cloud Storage: fake-gcs-server from its PyPI wheel, with its data in memory.
 
-It holds an upload in memory, so objects should stay small (512 MiB take 4 GB). Resumable uploads work; asking one how
-far it came does not.
+Its file back-end drops objects whose name ends with a slash, which is how an empty directory is kept. It takes a
+multiple of an object's size (512 MiB take 4 GB), so objects should stay small; a restart forgets them. Resumable
+uploads work; asking one how far it came does not.
 """
 
 from __future__ import annotations
@@ -22,10 +23,8 @@ _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 def plan(place: Place) -> Plan:
     """Say what to start; `url` is what STORAGE_EMULATOR_HOST wants."""
     url = loopback(place.ports["gcs"])
-    data = place.home / "data"
-    data.mkdir(parents=True, exist_ok=True)
     argv = [str(_binary()), "-scheme", "http", "-host", HOST, "-port", str(place.ports["gcs"])]
-    argv += ["-backend", "filesystem", "-filesystem-root", str(data), "-log-level", "warn"]
+    argv += ["-backend", "memory", "-log-level", "warn"]
     # Both, so that the address in an answer (of an upload's session, of a download) is one that can be called.
     argv += ["-external-url", url, "-public-host", f"{HOST}:{place.ports['gcs']}"]
 

@@ -1,0 +1,72 @@
+"""``datamove pools FOLDER``: Airflow's pools, as the links of platform.yaml want them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from airflow_datamove.errors import SpecError, WrongUse
+from airflow_datamove.scheduling.links import pools_of
+from airflow_datamove.scheduling.pools import PoolsApi, importable
+from airflow_datamove.spec.folder import PLATFORM_FILE, read_model
+from airflow_datamove.spec.mistakes import Mistake
+from airflow_datamove.spec.platform import Platform
+
+_HELP = "make Airflow's pools as the links of platform.yaml want them"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the subcommand."""
+    parser = subparsers.add_parser(
+        "pools",
+        help=_HELP,
+        description="Prints what would change; with --apply, changes it. Login: DATAMOVE_API_TOKEN, or "
+        "DATAMOVE_API_USERNAME and DATAMOVE_API_PASSWORD.",
+    )
+    parser.add_argument("folder", type=Path, help=f"the folder that holds {PLATFORM_FILE}")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--api", metavar="URL", help="Airflow's API server (default: $DATAMOVE_API_URL)")
+    where.add_argument("--export", metavar="FILE", type=Path, help="write the file that `airflow pools import` reads")
+    parser.add_argument("--apply", action="store_true", help="change the pools")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carries out the subcommand."""
+    pools = pools_of(_platform(arguments.folder))
+    if arguments.export:
+        arguments.export.write_text(json.dumps(importable(pools), indent=2) + "\n", "utf-8")
+        return 0
+    url = arguments.api or os.environ.get("DATAMOVE_API_URL")
+    if not url:
+        raise WrongUse("which Airflow?", remedy="Give --api URL, or --export FILE for `airflow pools import`")
+    api = PoolsApi(
+        url,
+        username=os.environ.get("DATAMOVE_API_USERNAME", ""),
+        password=os.environ.get("DATAMOVE_API_PASSWORD", ""),
+        token=os.environ.get("DATAMOVE_API_TOKEN", ""),
+    )
+    changes = api.changes(pools)
+    for change in changes:
+        sys.stdout.write(f"{change}\n")
+    if not changes:
+        sys.stdout.write(f"nothing to change: {len(pools)} pools are as they should be\n")
+    elif arguments.apply:
+        api.apply(changes)
+        sys.stdout.write(f"changed {len(changes)} pools\n")
+    else:
+        sys.stdout.write(f"{len(changes)} pools to change; --apply does it\n")
+    return 0
+
+
+def _platform(folder: Path) -> Platform:
+    path = folder / PLATFORM_FILE if folder.is_dir() else folder
+    if not path.exists():
+        raise WrongUse(f"there is no {path}", remedy=f"Name the folder that holds {PLATFORM_FILE}")
+    try:
+        return read_model(path, str(path), Platform)[0]
+    except ExceptionGroup as group:
+        raise SpecError("; ".join(str(each) for each in group.exceptions if isinstance(each, Mistake))) from None

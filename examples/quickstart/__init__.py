@@ -1,0 +1,1 @@
+"""Two tenants, one link, one cluster: what `make up` and `make demo` run."""
