@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from airflow_datamove.address import Address
 from airflow_datamove.errors import Refused, WrongUse
 from airflow_datamove.stores.connection import Connection, Connections
+from airflow_datamove.transfer.glob import is_glob
 
 # Path arguments travel in job.xml, and XML 1.0 has no way to write these characters.
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -44,10 +45,15 @@ def hadoop_uri(address: Address, path: str, connections: Connections, *, allow_l
 
 
 def reaches(source: Address, destination: Address, connections: Connections) -> bool:
-    """True if a cluster can reach both ends.
+    """True if a cluster can reach both ends, and one job is sure to give the path rule's layout.
+
+    False for a glob, before its matches are listed: DistCp takes it if they are files of one directory, but pours
+    matched directories into one.
 
     :raises ConnectionNotFound: if a connection of theirs does not exist.
     """
+    if is_glob(source.path):
+        return False
     try:
         for end in (source, destination):
             hadoop_uri(end, "/", connections)

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
 import requests
@@ -13,38 +12,37 @@ import requests
 from airflow_datamove.address import Address
 from airflow_datamove.distcp.job import DistCpJob
 from airflow_datamove.stores.connection import Connections, EnvironmentConnections
-from airflow_datamove.stores.contract import Store
 from airflow_datamove.stores.registry import open_store
+from tests.conftest import gcs_connection, hdfs_connection
 from tests.distcp.tree import Place
-from tests.servers import start
-
-STATE = Path(os.environ.get("DATAMOVE_STACK") or Path(__file__).parents[2] / ".stack" / "test")
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Mapping[str, str]:
-    """The facts of a real Hadoop whose maps reach the Cloud Storage of `bucket`."""
-    return start("hadoop", STATE, gcs_url=start("gcs", STATE)["url"])
+def cluster(hadoop: dict[str, str], gcs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """The facts of a real Hadoop, with a client's configuration that names the tests' own Cloud Storage.
+
+    It travels to the maps in job.xml, so the cluster need not be started again for it.
+    """
+    conf = tmp_path_factory.mktemp("conf")
+    shutil.copytree(hadoop["conf_dir"], conf, dirs_exist_ok=True)
+    site = ElementTree.parse(conf / "core-site.xml")
+    root = site.getroot()
+    for entry in [each for each in root if each.findtext("name") == "fs.gs.storage.root.url"]:
+        root.remove(entry)
+    added = ElementTree.SubElement(root, "property")
+    ElementTree.SubElement(added, "name").text = "fs.gs.storage.root.url"
+    ElementTree.SubElement(added, "value").text = f"{gcs['url']}/"
+    site.write(conf / "core-site.xml")
+    return {**hadoop, "conf_dir": str(conf)}
 
 
 @pytest.fixture(scope="session")
-def ends(cluster: Mapping[str, str]) -> Connections:
+def ends(cluster: Mapping[str, str], gcs: dict[str, str]) -> Connections:
     """Connections `onprem` (HDFS), `gcp` (Cloud Storage) and `hadoop`."""
-    web = urlsplit(cluster["webhdfs"])
-    gcs = start("gcs", STATE)["url"]
     connections = {
-        "onprem": {
-            "conn_type": "webhdfs",
-            "host": web.hostname,
-            "port": web.port,
-            "login": "root",
-            "extra": {"name_node": cluster["namenode"]},
-        },
-        "gcp": {
-            "conn_type": "google_cloud_platform",
-            "extra": {"is_anonymous": True, "project": "p", "endpoint": gcs},
-        },
-        "hadoop": {
+        "ONPREM": hdfs_connection(dict(cluster)),
+        "GCP": gcs_connection(gcs),
+        "HADOOP": {
             "conn_type": "hadoop",
             "login": "root",
             "extra": {
@@ -55,7 +53,7 @@ def ends(cluster: Mapping[str, str]) -> Connections:
             },
         },
     }
-    return EnvironmentConnections({f"AIRFLOW_CONN_{name.upper()}": json.dumps(c) for name, c in connections.items()})
+    return EnvironmentConnections({f"AIRFLOW_CONN_{name}": json.dumps(each) for name, each in connections.items()})
 
 
 @pytest.fixture(scope="session")
@@ -72,13 +70,11 @@ def hdfs(ends: Connections) -> Iterator[Place]:
 
 
 @pytest.fixture
-def bucket(ends: Connections, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def bucket(ends: Connections, gcs: dict[str, str]) -> Iterator[Place]:
     """A fresh bucket."""
-    url = start("gcs", STATE)["url"]
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+    url = gcs["url"]
     name = f"distcp-{uuid.uuid4().hex[:12]}"
     requests.post(f"{url}/storage/v1/b", params={"project": "p"}, json={"name": name}, timeout=10).raise_for_status()
     address = Address.parse(f"gs://gcp@{name}/")
-    store: Store = open_store(address, ends)
-    with store:
+    with open_store(address, ends) as store:
         yield Place(store, address)

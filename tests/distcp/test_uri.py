@@ -3,7 +3,7 @@ import json
 import pytest
 
 from airflow_datamove.address import Address
-from airflow_datamove.distcp.uri import check_name, check_root, hadoop_uri, source_argument, target_argument
+from airflow_datamove.distcp.uri import check_name, check_root, hadoop_uri, reaches, source_argument, target_argument
 from airflow_datamove.errors import Refused, WrongUse
 from airflow_datamove.stores.connection import EnvironmentConnections
 
@@ -61,3 +61,12 @@ def test_arguments() -> None:
     assert source_argument("hdfs://nn/a*[x]{b}?\\c ") == r"hdfs://nn/a\*\[x\]\{b\}\?\\c /"
     assert target_argument("hdfs://nn/a*[x] ") == "hdfs://nn/a*[x] /"
     assert source_argument("hdfs://nn/") == "hdfs://nn/"
+
+
+def test_what_is_reached() -> None:
+    connections = EnvironmentConnections({"AIRFLOW_CONN_C": json.dumps({"conn_type": "x", "host": "nn"})})
+    hdfs, gs = Address.parse("hdfs://c@/x"), Address.parse("gs://c@bucket/x")
+    assert reaches(hdfs, gs, connections)
+    assert not reaches(hdfs, Address.parse("file:///x"), connections)
+    assert not reaches(Address.parse("hdfs://c@/day=*"), gs, connections)
+    assert reaches(Address.parse("hdfs://c@/day=\\*"), gs, connections)
