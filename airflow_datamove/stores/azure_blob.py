@@ -233,7 +233,8 @@ def errors(path: str) -> Iterator[None]:
     except DatamoveError:
         raise
     except azure.HttpResponseError as error:
-        raise _translated(error.status_code or 0, str(getattr(error, "error_code", None) or ""), path) from None
+        code = getattr(error, "error_code", None)
+        raise _translated(error.status_code or 0, str(getattr(code, "value", code) or ""), path) from None
     except azure.ClientAuthenticationError:
         raise PermissionDenied("no credential works", path=path, remedy="Look at the connection") from None
     except azure.AzureError:

@@ -23,7 +23,7 @@ def blob_service(connection: Connection) -> Any:
     from azure.storage.blob import BlobServiceClient, ExponentialRetry
 
     settings: dict[str, Any] = {
-        "retry_policy": ExponentialRetry(initial_backoff=0.2, increment_base=2, retry_total=3, random_jitter_range=0),
+        "retry_policy": ExponentialRetry(initial_backoff=0, increment_base=1, retry_total=3, random_jitter_range=0),
         "connection_timeout": _CONNECT_SECONDS,
         "read_timeout": _READ_SECONDS,
         "max_single_get_size": 8 * 2**20,

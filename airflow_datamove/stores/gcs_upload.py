@@ -53,19 +53,21 @@ class ObjectWriter(Writer):
         if self._written != self._size:
             raise VerificationFailed(f"{self._path}: {self._written} bytes came where {self._size} were announced")
         with errors(self._path):
-            if self._upload is None:
-                self._blob.upload_from_string(
-                    bytes(self._buffer), content_type=_TYPE, checksum="crc32c", timeout=TIMEOUT, retry=retry()
-                )
-            else:
+            in_parts = self._upload is not None
+            if in_parts:
                 self._upload.close()
                 self._upload = None
                 self._blob.reload(timeout=TIMEOUT, retry=retry())
+            else:
+                self._blob.upload_from_string(
+                    bytes(self._buffer), content_type=_TYPE, checksum="crc32c", timeout=TIMEOUT, retry=retry()
+                )
         self._buffer.clear()
         entry = entry_of(self._path, self._blob)
         if entry.size != self._size or entry.checksums.get("crc32c") != self._crc.digest().hex():
-            with errors(self._path):
-                self._blob.delete(if_generation_match=self._blob.generation, timeout=TIMEOUT, retry=retry())
+            if not in_parts:  # else what stands there may be another writer's, published since
+                with errors(self._path):
+                    self._blob.delete(if_generation_match=self._blob.generation, timeout=TIMEOUT, retry=retry())
             raise VerificationFailed(f"{self._path}: what arrived has another length or crc32c")
         return entry
 

@@ -149,9 +149,9 @@ class WebHdfs:
                 except requests.RequestException as error:
                     failure = away(about, self._host(active), error)
                 else:
-                    if operation == "OPEN":
-                        response.close()
                     if response.status_code < 400:
+                        if operation == "OPEN":  # HttpFS answers with the bytes themselves; they are asked for again
+                            response.close()
                         return response
                     kind, failure = _failure(response, about)
                     if kind not in _ELSEWHERE and not isinstance(failure, StoreUnavailable):

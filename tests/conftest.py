@@ -1,0 +1,94 @@
+"""Real servers for the tests, started when the first test asks for one and stopped at the end of the session."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_datamove.stores.connection import EnvironmentConnections
+from tests.servers import start, status, stop
+from tests.servers.gcs import _binary
+from tests.servers.port import HOST, choose_ports
+
+pytest.register_assert_rewrite("tests.stores.contract")
+
+STATE = Path(__file__).resolve().parents[1] / ".stack" / "test"
+
+
+@pytest.fixture(scope="session")
+def hadoop() -> Iterator[dict[str, Any]]:
+    yield from _running("hadoop")
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[dict[str, Any]]:
+    yield from _running("azurite")
+
+
+@pytest.fixture(scope="session")
+def gcs() -> Iterator[dict[str, Any]]:
+    """fake-gcs-server with its data in memory: on a disk it loses the markers of empty directories, cannot hold a key
+    beside its own prefix, and refuses names of more than 255 bytes, none of which Cloud Storage does."""
+    port = choose_ports(("gcs",), {}, running=False)["gcs"]
+    url = f"http://{HOST}:{port}"
+    argv = [str(_binary()), "-scheme", "http", "-host", HOST, "-port", str(port), "-backend", "memory"]
+    argv += ["-log-level", "error", "-external-url", url, "-public-host", f"{HOST}:{port}"]
+    with subprocess.Popen(argv) as server:
+        try:
+            _wait_for(f"{url}/storage/v1/b?project=p")
+            yield {"url": url}
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="session")
+def environment(hadoop: dict[str, Any], azurite: dict[str, Any], gcs: dict[str, Any]) -> dict[str, str]:
+    """The variables that name the connections ``onprem``, ``blob`` and ``gcp``."""
+    return {
+        "AIRFLOW_CONN_ONPREM": json.dumps(hdfs_connection(hadoop)),
+        "AIRFLOW_CONN_BLOB": json.dumps(
+            {"conn_type": "wasb", "extra": {"connection_string": azurite["connection_string"]}}
+        ),
+        "AIRFLOW_CONN_GCP": json.dumps(gcs_connection(gcs)),
+    }
+
+
+@pytest.fixture(scope="session")
+def connections(environment: dict[str, str]) -> EnvironmentConnections:
+    return EnvironmentConnections(environment)
+
+
+def hdfs_connection(hadoop: dict[str, Any], login: str = "root") -> dict[str, Any]:
+    host, _, port = hadoop["webhdfs"].rpartition("//")[2].partition(":")
+    extra = {"name_node": hadoop["namenode"]}
+    return {"conn_type": "webhdfs", "host": host, "port": int(port), "login": login, "extra": extra}
+
+
+def gcs_connection(gcs: dict[str, Any]) -> dict[str, Any]:
+    extra = {"is_anonymous": True, "project": "p", "endpoint": gcs["url"]}
+    return {"conn_type": "google_cloud_platform", "extra": extra}
+
+
+def _running(name: str) -> Iterator[dict[str, Any]]:
+    """A server's facts; what ran before this session is left running after it."""
+    ran_before = any(row.alive for row in status(STATE) if row.name == name)
+    yield dict(start(name, STATE))
+    if not ran_before:
+        stop(name, STATE)
+
+
+def _wait_for(url: str) -> None:
+    for _ in range(200):
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f"{url} does not answer")
