@@ -188,6 +188,8 @@ def _failure(response: requests.Response, path: str) -> tuple[str, StoreError]:
         kind, message = str(remote["exception"]), str(remote.get("message", ""))
     except (ValueError, KeyError, TypeError):
         kind, message = "", ""
+    if kind == "AccessControlException" and "is not a directory" in message:
+        return kind, NotFound("there is nothing here: a file stands above it", path=path)
     if kind in _ERRORS:
         make, text = _ERRORS[kind]
         return kind, make(text, path=path)
