@@ -97,6 +97,8 @@ def _options(job: Job) -> list[str]:
         "mapreduce.job.running.map.limit": str(job.maps),
         # Checksums of files are comparable whatever their block sizes; the default fails such a job.
         "dfs.checksum.combine.mode": "COMPOSITE_CRC",
+        # Maps tell their counters every 3 s; the default follows the task's timeout and is several times that.
+        "mapreduce.task.progress-report.interval": "3000",
     }
     if job.queue:
         properties["mapreduce.job.queuename"] = job.queue

@@ -35,6 +35,7 @@ def test_the_whole_command() -> None:
         "-Dmapreduce.job.name=n",
         "-Dmapreduce.job.running.map.limit=3",
         "-Ddfs.checksum.combine.mode=COMPOSITE_CRC",
+        "-Dmapreduce.task.progress-report.interval=3000",
         "-Dmapreduce.job.queuename=tenants",
         "-async",
         "-m",
