@@ -14,7 +14,7 @@ from airflow_datamove.errors import QuantityError
 _SI = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 _IEC = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40, "pi": 2**50}
 _PREFIXES = {**_SI, **_IEC}
-_QUANTITY = re.compile(r"\s*(\d{1,18}(?:\.\d{1,9})?)\s*([kmgtp]?i?)(bits?|bytes?|b)?\s*(/\s*s|ps)?\s*", re.IGNORECASE)
+_QUANTITY = re.compile(r"\s*(\d{1,19}(?:\.\d{1,9})?)\s*([kmgtp]?i?)(bits?|bytes?|b)?\s*(/\s*s|ps)?\s*", re.IGNORECASE)
 _LARGEST = 2**63 - 1
 _SHOWN = 40
 
