@@ -28,14 +28,19 @@ def admit(request: CopyRequest, limits: Limits, *, lane: str | None = None) -> N
         raise Refused("; ".join(f"{each.message}. {each.remedy}" if each.remedy else each.message for each in found))
 
 
-def refusals(request: CopyRequest, limits: Limits, *, lane: str | None = None) -> list[Problem]:
-    """Everything that speaks against a request."""
+def refusals(
+    request: CopyRequest, limits: Limits, *, lane: str | None = None, templates: bool = False
+) -> list[Problem]:
+    """Everything that speaks against a request.
+
+    :param templates: the addresses are still to be rendered; see :func:`within`.
+    """
     found = []
-    if not within(request.source, limits.read):
+    if not within(request.source, limits.read, templates=templates):
         found.append(_outside("source", request.source, "read", limits.read, limits.tenant))
-    if not within(request.destination, limits.write):
+    if not within(request.destination, limits.write, templates=templates):
         found.append(_outside("destination", request.destination, "write", limits.write, limits.tenant))
-    wanted = request.lane or lane
+    wanted = request.lane or lane or "normal"
     if wanted in LANES and wanted not in lanes_up_to(limits.max_lane):
         allowed = ", ".join(lanes_up_to(limits.max_lane))
         found.append(
@@ -59,10 +64,16 @@ def refusals(request: CopyRequest, limits: Limits, *, lane: str | None = None) -
     return found
 
 
-def within(text: str, prefixes: tuple[str, ...]) -> bool:
-    """True if an address lies in one of the folders. What follows a template is checked when it is rendered."""
-    fixed = before_templates(text)
-    if has_template(text):
+def within(text: str, prefixes: tuple[str, ...], *, templates: bool = False) -> bool:
+    """True if an address lies in one of the folders.
+
+    :param templates: the text is a pipeline's and may hold Jinja templates: then it is enough that it *can* come to lie
+        in one of them, and the operator asks again with what was rendered. A posted address is never rendered: there
+        braces are a glob, which could reach into another tenant's folder.
+    :raises AddressError: if it is no address.
+    """
+    if templates and has_template(text):
+        fixed = before_templates(text)
         return any(_inside(fixed, prefix) or prefix.startswith(fixed) for prefix in prefixes)
     return any(_inside(str(Address.parse(text)), prefix) for prefix in prefixes)
 
@@ -109,11 +120,11 @@ def _check_pipelines(folder: Folder, tenant: TenantFolder, limits: Limits) -> No
     for file in list(tenant.pipelines.values()):
         found = []
         for index, condition in enumerate(file.pipeline.when):
-            if not within(condition.exists, limits.read + limits.write):
+            if not within(condition.exists, limits.read + limits.write, templates=True):
                 problem = _outside("exists", condition.exists, "read", limits.read, limits.tenant)
                 found.append(problem._replace(path=("when", index, "exists")))
         for name, step in file.pipeline.steps.items():
-            for problem in refusals(step.copy_, limits, lane="normal"):
+            for problem in refusals(step.copy_, limits, templates=True):
                 found.append(problem._replace(path=("steps", name, "copy", *problem.path)))
         if found:
             folder.mistakes.extend(file.document.mistake(*each) for each in found)

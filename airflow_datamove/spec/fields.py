@@ -42,7 +42,7 @@ def check_address(text: Any) -> str:
     :raises AddressError: as :meth:`Address.parse` and :func:`airflow_datamove.stores.registry.check` do.
     :raises SpecError: if a template cannot be read.
     """
-    if isinstance(text, str) and has_template(text):
+    if isinstance(text, str) and ("{{" in text or "{%" in text):
         try:
             jinja2.Environment().parse(text)
         except jinja2.TemplateSyntaxError as error:

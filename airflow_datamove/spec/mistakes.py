@@ -72,7 +72,9 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
     """
     found = []
     for each in error.errors(include_url=False):
-        path = tuple(part for part in each["loc"] if not _is_noise(part))
+        path = each["loc"]
+        if path[-1:] == ("[key]",) and each["type"] != "extra_forbidden":
+            path = path[:-1]  # what is wrong is a mapping's key; pydantic marks that in the location
         cause = each.get("ctx", {}).get("error")
         if each["type"] == "extra_forbidden":
             remedy = did_you_mean(path[-1], _fields_at(model, path[:-1]))
@@ -87,11 +89,6 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
             message = each["msg"][0].lower() + each["msg"][1:]
             found.append(Problem(path, f"{_named(path)}{message}, not {_shown(each['input'])}", ""))
     return found
-
-
-def _is_noise(part: str | int) -> bool:
-    """Union branches and validators leave their own names in pydantic's locations."""
-    return isinstance(part, str) and ("[" in part or part in ("Before", "After", "constrained-str"))
 
 
 def _named(path: tuple[str | int, ...]) -> str:

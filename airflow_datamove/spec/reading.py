@@ -19,6 +19,7 @@ from airflow_datamove.spec.mistakes import Mistake, Place, excerpt
 _LARGEST_FILE = 1024 * 1024
 _MOST_VALUES = 20_000
 _DEEPEST = 40
+_COLLECTIONS = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 _SCALARS = {"tag:yaml.org,2002:" + kind for kind in ("str", "int", "float", "bool", "null")}
 
 Path_ = tuple[str | int, ...]
@@ -100,6 +101,8 @@ class _Reader:
             raise self._mistake(
                 node, f"grows to more than {_MOST_VALUES} values or {_DEEPEST} levels", "Remove the aliases (*name)"
             )
+        if isinstance(node, yaml.CollectionNode) and node.tag not in _COLLECTIONS:
+            raise self._mistake(node, f"the tag {node.tag} is not understood", "Leave it out")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path, depth)
         if isinstance(node, yaml.SequenceNode):
