@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import TypeVar
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import Cancelled, CopyFailed, DatamoveError, SourceChanged
+from airflow_datamove.errors import Cancelled, CopyFailed, DatamoveError, Refused, SourceChanged
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import Store
@@ -52,6 +52,7 @@ def copy(
     :param listing: what the source holds, if it has been listed just now.
     :param throttle: the rate to keep to, if someone wants to change it on the way; by default ``options.rate``.
     :raises PathConflict: before any byte moves.
+    :raises Refused: for a mirror that would delete too much, and for ``SERVER_SIDE`` where the store cannot.
     :raises CopyFailed: if some files failed; ``error.report`` tells of the rest.
     :raises Cancelled: if that was asked for; ``error.report`` tells what was done.
     :raises StoreError: if the source cannot be listed, or the destination cannot be looked at.
@@ -63,11 +64,13 @@ def copy(
     with ExitStack() as stack:
         source_store = stack.enter_context(open_store(source, connections))
         destination_store = stack.enter_context(open_store(destination, connections))
+        if route is Route.SERVER_SIDE and not can_copy_within(source, source_store, destination):
+            raise Refused(f"{source} and {destination} are not in one store that can copy by itself")
         listing = list_source(source_store, source) if listing is None else listing
         plan = plan_copy(listing, source, source_store, destination, destination_store, options)
         plan.refuse_conflicts()
         report.skipped, report.directories, report.special = len(plan.skips), listing.directories, listing.special
-        within = route is Route.SERVER_SIDE and can_copy_within(source, source_store, destination)
+        within = route is Route.SERVER_SIDE
         meter = Meter(len(plan.copies), sum(item.source.size for item in plan.copies))
         copier = FileCopier(
             source_store, destination_store, throttle or Throttle(options.rate), meter, cancelled, within=within

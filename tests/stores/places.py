@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
+
+import requests
 
 from airflow_datamove.address import Address
 from airflow_datamove.stores.connection import EnvironmentConnections
-from airflow_datamove.stores.contract import Kind, Store
+from airflow_datamove.stores.contract import Store
 from airflow_datamove.stores.registry import open_store
 from tests.conftest import gcs_connection, hdfs_connection
 
@@ -22,7 +24,7 @@ def hdfs_place(hadoop: dict[str, Any]) -> Iterator[tuple[Store, str]]:
     with open_store(Address.parse("hdfs://onprem@/"), connections) as store:
         store.make_directory(path)
         yield store, path
-        empty(store, path)
+        requests.delete(f"{hadoop['webhdfs']}/webhdfs/v1{path}?op=DELETE&recursive=true&user.name=root", timeout=60)
 
 
 @contextmanager
@@ -52,20 +54,9 @@ def make_container(azurite: dict[str, Any]) -> str:
 
 
 def make_bucket(gcs: dict[str, Any]) -> str:
-    import requests
-
     name = f"b{uuid.uuid4().hex[:12]}"
     requests.post(f"{gcs['url']}/storage/v1/b?project=p", json={"name": name}, timeout=10).raise_for_status()
     return name
-
-
-def empty(store: Store, path: str) -> None:
-    """Removes a directory with all that is in it."""
-    entries = list(store.walk(path))
-    for entry in sorted(entries, key=lambda each: (each.kind is Kind.DIRECTORY, -len(each.path))):
-        with suppress(Exception):
-            store.delete(entry.path)
-    store.delete(path)
 
 
 def put(store: Store, path: str, data: bytes = b"", modified: float | None = None) -> None:

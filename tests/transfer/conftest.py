@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tests.stores.places import make_bucket, make_container
 def buckets(azurite: dict[str, Any], gcs: dict[str, Any]) -> dict[str, str]:
     """Where a test may write, for each scheme; the end of an address is missing."""
     return {
-        "hdfs": "hdfs://onprem@/tests",
+        "hdfs": f"hdfs://onprem@/tests/{uuid.uuid4().hex[:12]}",
         "abfs": f"abfs://blob@{make_container(azurite)}",
         "gs": f"gs://gcp@{make_bucket(gcs)}",
     }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -9,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import Cancelled, CopyFailed, NotFound, PathConflict
+from airflow_datamove.errors import Cancelled, CopyFailed, NotFound, PathConflict, Refused, StoreUnavailable
 from airflow_datamove.stores.connection import EnvironmentConnections
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.stores.temporary import is_temporary
 from airflow_datamove.transfer.copy import copy
 from airflow_datamove.transfer.listing import list_source
-from airflow_datamove.transfer.options import CopyOptions, Overwrite
+from airflow_datamove.transfer.options import CopyOptions, Overwrite, Route
 from airflow_datamove.transfer.progress import Progress
+from tests.stores.dead_server import unused_port
 from tests.stores.places import put
 from tests.transfer.trees import NOTHING, Tree, destination_of, make, read, run, source_of
 
@@ -264,3 +266,27 @@ def test_a_key_that_leads_out_of_the_destination_is_refused(
     with pytest.raises(PathConflict, match="cannot be a path at the destination"):
         copy(there, destination_of(tmp_path / "t" / "u"), connections)
     assert read(tmp_path) == {}
+
+
+def test_the_store_copies_by_itself_where_it_can(
+    tmp_path: Path, connections: EnvironmentConnections, buckets: dict[str, str]
+) -> None:
+    here, there = (Address.parse(f"{buckets['gs']}/{name}-{tmp_path.name}") for name in ("one", "other"))
+    make(tmp_path / "s", TREE, modified=1_000_000_000)
+    copy(source_of(tmp_path / "s"), here, connections)
+    report = copy(here, there, connections, route=Route.SERVER_SIDE)
+    assert (report.files, report.bytes, report.route, report.verified_by) == (5, 7, "server_side", "crc32c")
+    assert copy(here, there, connections, route=Route.SERVER_SIDE).skipped == 5
+    copy(there, destination_of(tmp_path / "t"), connections)
+    assert read(tmp_path / "t") == TREE
+    with pytest.raises(Refused, match="not in one store"):
+        copy(here, destination_of(tmp_path / "u"), connections, route=Route.SERVER_SIDE)
+
+
+def test_a_destination_that_is_away_fails_the_copy(tmp_path: Path) -> None:
+    extra = {"is_anonymous": True, "project": "p", "endpoint": f"http://127.0.0.1:{unused_port()}"}
+    value = json.dumps({"conn_type": "google_cloud_platform", "extra": extra})
+    nowhere = EnvironmentConnections({"AIRFLOW_CONN_GCP": value})
+    make(tmp_path / "s", {"f": b"1"})
+    with pytest.raises(StoreUnavailable):
+        copy(source_of(tmp_path / "s"), Address.parse("gs://gcp@b/x"), nowhere)
