@@ -55,6 +55,7 @@ def write_stubs(source: Path, target: Path) -> bool:
         return False
     broken_platform = [m for m in read_folder(source, tenant="").mistakes if m.file == PLATFORM_FILE]
     wanted = _copy_yaml(source, target, keep_platform=bool(broken_platform))
+    _remove_all_but(target, wanted | {path.relative_to(target) for path in target.rglob("*.py")})
     folder = check_folder(read_folder(target))
     if broken_platform:
         folder.mistakes = [*broken_platform, *(m for m in folder.mistakes if m.file != PLATFORM_FILE)]

@@ -1,0 +1,137 @@
+"""The bundle's files: whole, only what changed, mistakes apart from what is healthy."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+from pathlib import Path
+
+import pytest
+
+from airflow_datamove.errors import SpecError
+from airflow_datamove.generator.stubs import write_stubs
+
+QUICKSTART = Path(__file__).resolve().parents[2] / "examples" / "quickstart"
+ORDERS = Path("tenants/acme/orders.pipeline.yaml")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    home = tmp_path / "source"
+    home.mkdir()
+    shutil.copy(QUICKSTART / "platform.yaml", home)
+    shutil.copytree(QUICKSTART / "tenants", home / "tenants")
+    return home
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "target"
+
+
+def stubs(target: Path) -> set[str]:
+    return {path.relative_to(target).as_posix() for path in target.rglob("*.py")}
+
+
+def dags_in(stub: Path) -> dict[str, object]:
+    return {name: value for name, value in runpy.run_path(str(stub)).items() if "." in name}
+
+
+def test_one_file_for_each_tenant(source: Path, target: Path) -> None:
+    assert write_stubs(source, target)
+    assert stubs(target) == {"acme.py", "globex.py"}
+    assert "acme.orders" in dags_in(target / "acme.py")
+    assert str(source) not in (target / "acme.py").read_text()
+    assert str(target) not in (target / "acme.py").read_text()
+
+
+def test_airflow_takes_the_files_for_dag_files(source: Path, target: Path) -> None:
+    (source / ORDERS).write_text("steps: 3")
+    write_stubs(source, target)
+    for stub in stubs(target):
+        text = (target / stub).read_text().lower()
+        assert "dag" in text
+        assert "airflow" in text
+
+
+def test_nothing_is_written_where_nothing_changed(source: Path, target: Path) -> None:
+    write_stubs(source, target)
+    before = {path: path.stat().st_mtime_ns for path in target.rglob("*")}
+    assert not write_stubs(source, target)
+    assert {path: path.stat().st_mtime_ns for path in target.rglob("*")} == before
+
+
+def test_a_tenants_file_is_as_young_as_its_youngest_yaml(source: Path, target: Path) -> None:
+    write_stubs(source, target)
+    before = {name: (target / name).stat().st_mtime_ns for name in ("acme.py", "globex.py")}
+    text = (source / ORDERS).read_text()
+    (source / ORDERS).write_text(text.replace("billing", "finance"))
+    assert write_stubs(source, target)
+    assert (target / "acme.py").stat().st_mtime_ns > before["acme.py"]
+    assert (target / "globex.py").stat().st_mtime_ns == before["globex.py"]
+
+
+def test_a_mistake_is_raised_from_a_file_of_its_own_and_goes_when_it_is_mended(source: Path, target: Path) -> None:
+    text = (source / ORDERS).read_text()
+    (source / ORDERS).write_text(text.replace("overwrite: if_changed", "overwrit: if_changed"))
+    write_stubs(source, target)
+    assert stubs(target) == {"acme.py", "globex.py", f"{ORDERS}.py"}
+    assert "acme.copy.normal" in dags_in(target / "acme.py")
+    broken = runpy.run_path(str(target / f"{ORDERS}.py"))["dag"]
+    with pytest.raises(SpecError) as caught:
+        broken.validate()
+    for words in (f"{ORDERS}:10:7: unknown field 'overwrit'", "Did you mean 'overwrite'?", "   10 |", "^"):
+        assert words in str(caught.value)
+    (source / ORDERS).write_text(text)
+    write_stubs(source, target)
+    assert stubs(target) == {"acme.py", "globex.py"}
+
+
+def test_a_broken_platform_leaves_the_last_sound_one_in_force(source: Path, target: Path) -> None:
+    write_stubs(source, target)
+    (source / "platform.yaml").write_text("links: 3")
+    write_stubs(source, target)
+    assert stubs(target) == {"acme.py", "globex.py", "platform.yaml.py"}
+    assert "acme.orders" in dags_in(target / "acme.py")
+    shutil.copy(QUICKSTART / "platform.yaml", source)
+    write_stubs(source, target)
+    assert stubs(target) == {"acme.py", "globex.py"}
+
+
+def test_a_tenant_that_goes_takes_its_files_along(source: Path, target: Path) -> None:
+    write_stubs(source, target)
+    shutil.rmtree(source / "tenants/globex")
+    write_stubs(source, target)
+    assert stubs(target) == {"acme.py"}
+    assert not (target / "tenants/globex").exists()
+
+
+def test_a_new_tenant_comes(source: Path, target: Path) -> None:
+    write_stubs(source, target)
+    shutil.copytree(source / "tenants/globex", source / "tenants/initech")
+    write_stubs(source, target)
+    assert "initech.copy.normal" in dags_in(target / "initech.py")
+
+
+def test_a_folder_that_is_not_there_is_a_mistake_and_not_a_crash(tmp_path: Path) -> None:
+    write_stubs(tmp_path / "nowhere", tmp_path / "target")
+    assert stubs(tmp_path / "target") == {"platform.yaml.py"}
+
+
+def test_yaml_behind_links_is_read_as_kubernetes_mounts_it(source: Path, target: Path, tmp_path: Path) -> None:
+    real = tmp_path / "..data"
+    (source / "tenants").rename(real)
+    for path in sorted(real.rglob("*.yaml")):
+        link = source / "tenants" / path.relative_to(real)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        os.symlink(path, link)
+    write_stubs(source, target)
+    assert stubs(target) == {"acme.py", "globex.py"}
+
+
+def test_a_message_cannot_break_out_of_its_file(source: Path, target: Path) -> None:
+    (source / ORDERS).write_text('"""\\nimport os": {x}\n\'\'\'\n')
+    write_stubs(source, target)
+    with pytest.raises(SpecError):
+        runpy.run_path(str(target / f"{ORDERS}.py"))["dag"].validate()

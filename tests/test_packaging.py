@@ -1,0 +1,86 @@
+"""The package as Airflow finds it: provider, connection type, policy, and a plugin that registers once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def airflow(*words: str, home: Path, **env: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow", *words],
+        env={**os.environ, "AIRFLOW_HOME": str(home), **env},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def python(code: str, home: Path, **env: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "AIRFLOW_HOME": str(home), **env},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_airflow_lists_the_provider(tmp_path: Path) -> None:
+    listed = json.loads(airflow("providers", "list", "--output", "json", home=tmp_path))
+    assert "airflow-datamove" in {row["package_name"] for row in listed}
+
+
+def test_airflow_knows_the_connection_type_and_its_named_fields(tmp_path: Path) -> None:
+    code = (
+        "from airflow.providers_manager import ProvidersManager\n"
+        "m = ProvidersManager()\n"
+        "h = dict(m.hooks)['hadoop']\n"
+        "print(h.hook_class_name)\n"
+    )
+    assert "airflow_datamove.hooks.hadoop.HadoopHook" in python(code, tmp_path)
+
+
+@pytest.mark.parametrize("folder", [str(ROOT / "plugins"), ""])
+def test_the_plugin_registers_once_by_folder_and_entry_point(tmp_path: Path, folder: str) -> None:
+    code = (
+        "import json\n"
+        "from airflow import plugins_manager as m\n"
+        "plugins, errors = m._get_plugins()\n"
+        "print('RESULT' + json.dumps([[p.name for p in plugins if p.name == 'datamove'], errors]))\n"
+    )
+    out = python(code, tmp_path, AIRFLOW__CORE__PLUGINS_FOLDER=folder or str(tmp_path))
+    assert json.loads(out.partition("RESULT")[2]) == [["datamove"], {}]
+
+
+def test_the_policy_is_installed_and_switched_on(tmp_path: Path) -> None:
+    code = (
+        "from airflow import settings\n"
+        "settings.initialize()\n"
+        "hook = settings.task_instance_mutation_hook\n"
+        "impls = settings.get_policy_plugin_manager().hook.task_instance_mutation_hook.get_hookimpls()\n"
+        "print('RESULT', hook.is_noop, [i.plugin.__name__ for i in impls if 'datamove' in i.plugin.__name__])\n"
+    )
+    assert "RESULT False ['airflow_datamove.scheduling.policy']" in python(code, tmp_path)
+
+
+def test_the_command_line_does_not_import_airflow_or_a_cloud_sdk() -> None:
+    code = (
+        "import sys\n"
+        "from airflow_datamove.cli.main import main\n"
+        "main(['plan', '--help'])\n"
+        "print('RESULT', [n for n in ('airflow', 'azure.storage', 'google.cloud.storage', 'hdfs') if n in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "RESULT []" in done.stdout, done.stderr
