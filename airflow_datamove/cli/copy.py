@@ -101,9 +101,11 @@ def _write_json(report: TransferReport) -> None:
 
 @contextmanager
 def _cancelled_by_signals(cancelled: threading.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM cancel, so that unfinished files are removed."""
+    """SIGINT and SIGTERM cancel, so that unfinished files are removed; a second one does not wait for that."""
 
     def cancel(number: int, frame: FrameType | None) -> None:
+        if cancelled.is_set():
+            raise KeyboardInterrupt
         cancelled.set()
 
     if threading.current_thread() is not threading.main_thread():

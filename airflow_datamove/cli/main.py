@@ -7,6 +7,7 @@ an exit code.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: the exit code: 0 done, 1 failed, 2 wrong use.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    if not logging.root.handlers:  # otherwise Python writes the SDKs' warnings to stderr, between our own lines
+        logging.root.addHandler(logging.NullHandler())
     try:
         parsed = _parser(arguments[0] if arguments else "").parse_args(arguments)
         return int(parsed.run(parsed))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -127,3 +128,21 @@ def test_the_command_runs_without_airflow_and_without_the_sdks(here: Path) -> No
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("address", "connection"),
+    [
+        ("hdfs://x@/t", {"conn_type": "webhdfs", "host": "127.0.0.1", "port": 1}),
+        ("abfs://x@c/t", {"conn_type": "wasb", "host": "http://127.0.0.1:1/a", "login": "a", "password": "c2VjcmV0"}),
+    ],
+)  # fmt: skip
+def test_a_store_that_is_away_is_one_line_as_well(here: Path, address: str, connection: dict[str, object]) -> None:
+    make(here / "s", {"f": b"1"})
+    environment = {**os.environ, "AIRFLOW_CONN_X": json.dumps(connection)}
+    command = [sys.executable, "-m", "airflow_datamove.cli.main", "copy", "s", address]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "cannot be reached" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "c2VjcmV0" not in done.stderr
