@@ -20,7 +20,8 @@ down:  ## Stop every server that was started; data is kept
 status:  ## Show what runs, where, and its log
 	@$(PYTHON) -m tests.servers status
 
-demo: up  ## Start the servers and walk through the product
+demo: venv  ## Copy by the worker and by DistCp on a real stack, compare every byte, stop the stack
+	@tests/servers/prerequisites.sh
 	@$(PYTHON) -m examples.quickstart.demo
 
 test: venv  ## Run the tests (ARGS="-k listing tests/transfer")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +11,6 @@ import pytest
 
 from airflow_datamove.stores.connection import EnvironmentConnections
 from tests.servers import start, status, stop
-from tests.servers.gcs import _binary
-from tests.servers.port import HOST, choose_ports
 
 pytest.register_assert_rewrite("tests.stores.contract")
 
@@ -34,18 +29,7 @@ def azurite() -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def gcs() -> Iterator[dict[str, Any]]:
-    """fake-gcs-server with its data in memory: on a disk it loses the markers of empty directories, cannot hold a key
-    beside its own prefix, and refuses names of more than 255 bytes, none of which Cloud Storage does."""
-    port = choose_ports(("gcs",), {}, running=False)["gcs"]
-    url = f"http://{HOST}:{port}"
-    argv = [str(_binary()), "-scheme", "http", "-host", HOST, "-port", str(port), "-backend", "memory"]
-    argv += ["-log-level", "error", "-external-url", url, "-public-host", f"{HOST}:{port}"]
-    with subprocess.Popen(argv) as server:
-        try:
-            _wait_for(f"{url}/storage/v1/b?project=p")
-            yield {"url": url}
-        finally:
-            server.terminate()
+    yield from _running("gcs")
 
 
 @pytest.fixture(scope="session")
@@ -82,13 +66,3 @@ def _running(name: str) -> Iterator[dict[str, Any]]:
     yield dict(start(name, STATE))
     if not ran_before:
         stop(name, STATE)
-
-
-def _wait_for(url: str) -> None:
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError(f"{url} does not answer")

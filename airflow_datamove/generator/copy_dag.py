@@ -51,7 +51,7 @@ def copy_dag(name: str, tenant: Tenant, platform: Platform, limits: Limits, lane
             task_id="distcp",
             **distcp_arguments(platform, limits, lane, slots=None),
             params={PARAM: {"lane": lane, "distcp": True, "limits": limits.to_dict()}},
-        ).expand_kwargs(copy.output)
+        ).expand(handed_over=copy.output)
     return dag
 
 

@@ -64,7 +64,7 @@ def pipeline_dag(
             distcp = DistCpOperator.partial(
                 task_id=f"{step}_distcp",
                 **distcp_arguments(platform, limits, lane, request.slots, request.priority),
-            ).expand_kwargs(copy.output)
+            ).expand(handed_over=copy.output)
             if before:
                 before >> copy
             before = [copy, distcp]

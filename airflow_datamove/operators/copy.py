@@ -104,19 +104,10 @@ class SizeRoutedCopyOperator(DistCpOperator):
             reason=decision.reason,
             route=decision.route,
         )
-        return self.leave_report(context, report)
+        return self.leave_report(context, report, request)
 
     def _handed_over(self, request: CopyRequest, decision: RouteDecision) -> dict[str, Any]:
-        return {
-            "source": request.source,
-            "destination": request.destination,
-            "overwrite": request.overwrite,
-            "mirror": request.mirror,
-            "priority": request.priority,
-            "client": request.client,
-            "slots": request.slots,
-            "reason": decision.reason,
-        }
+        return {"request": request.model_dump(), "reason": decision.reason}
 
 
 class _Shown:

@@ -62,7 +62,9 @@ class DistCpOperator(BaseOperator):
     :param properties: Hadoop properties of the job, from a short list.
     :param limits: what the tenant may do; nothing is checked without them.
     :param lane: the lane of the DAG.
-    :param reason: why this route was taken, for the report.
+    :param handed_over: ``{"request": ..., "reason": ...}`` from a :class:`SizeRoutedCopyOperator` with ``hand_over``,
+        instead of the fields above. It is not templated: Airflow renders what a mapped task gets in a templated field,
+        and a name that looks like a template must stay a name.
     :param poll_interval: seconds between two looks at the job.
     :param deferrable: wait in the triggerer, holding no worker.
     """
@@ -84,8 +86,8 @@ class DistCpOperator(BaseOperator):
     def __init__(
         self,
         *,
-        source: str,
-        destination: str,
+        source: str = "",
+        destination: str = "",
         overwrite: str = "if_changed",
         mirror: bool | str = False,
         priority: int | str = 50,
@@ -97,7 +99,7 @@ class DistCpOperator(BaseOperator):
         properties: Mapping[str, str] | None = None,
         limits: Limits | Mapping[str, Any] | None = None,
         lane: str = "normal",
-        reason: str = "",
+        handed_over: Mapping[str, Any] | None = None,
         poll_interval: float = 5.0,
         deferrable: bool = True,
         **kwargs: Any,
@@ -116,7 +118,7 @@ class DistCpOperator(BaseOperator):
         self.properties = properties
         self.limits = Limits.from_dict(dict(limits)) if isinstance(limits, Mapping) else limits
         self.lane = lane
-        self.reason = reason
+        self.handed_over = handed_over
         self.poll_interval = poll_interval
         self.deferrable = deferrable
         self.route = "distcp"
@@ -125,7 +127,7 @@ class DistCpOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Submits the job, or joins it, and waits for it."""
         with failing_as_airflow():
-            return self.copy_by_distcp(context, self.requested(), self.reason)
+            return self.copy_by_distcp(context, self.requested(), str((self.handed_over or {}).get("reason", "")))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any], ref: dict[str, Any], reason: str) -> Any:
         """The job has ended: verify, and report.
@@ -149,7 +151,9 @@ class DistCpOperator(BaseOperator):
         :raises Refused: if the tenant may not do that.
         """
         request = read_request(
-            {
+            self.handed_over["request"]
+            if self.handed_over
+            else {
                 "source": self.source,
                 "destination": self.destination,
                 "overwrite": self.overwrite,
@@ -204,12 +208,12 @@ class DistCpOperator(BaseOperator):
         self._wait(job, ref)
         return self._finish(context, job, ref.to_dict(), reason)
 
-    def leave_report(self, context: Context, report: TransferReport) -> dict[str, Any]:
+    def leave_report(self, context: Context, report: TransferReport, request: CopyRequest) -> dict[str, Any]:
         """Logs a report and leaves it as the XCom ``report``."""
         ti = context["ti"]
         report.attempts = ti.try_number
-        if self.client:
-            report.details["client"] = self.client
+        if request.client:
+            report.details["client"] = request.client
         values = report.to_dict()
         self.log.info("%s", values)
         ti.xcom_push(key=REPORT_KEY, value=values)
@@ -217,8 +221,9 @@ class DistCpOperator(BaseOperator):
 
     def _finish(self, context: Context, job: DistCpJob, ref: dict[str, Any], reason: str) -> dict[str, Any]:
         known = JobRef.from_dict(ref)
-        request = self._job_request(context, self.requested(), maps=max(1, known.maps), bandwidth=1)
-        return self.leave_report(context, job.result(known, request, reason=reason))
+        request = self.requested()
+        asked = self._job_request(context, request, maps=max(1, known.maps), bandwidth=1)
+        return self.leave_report(context, job.result(known, asked, reason=reason), request)
 
     def _wait(self, job: DistCpJob, ref: JobRef) -> None:
         """Waits here, holding the worker; a cancelled task ends the job."""

@@ -40,22 +40,31 @@ class Stack:
     """The connections that Airflow has, for who looks at the stores from here."""
     resource_manager: str
     env: Mapping[str, str]
+    viewer: tuple[str, str]
+    """Name and password of a user who may only look."""
 
     def api(self) -> AirflowApi:
         """Airflow's REST API, logged in."""
         return AirflowApi(self.url, self.username, self.password)
 
 
-def up(state: Path) -> Stack:
-    """Starts what does not run yet, and brings pools and DAGs in."""
+def up(
+    state: Path, *, folder: Path = HERE, more: Mapping[str, str] | None = None, database: str | None = None
+) -> Stack:
+    """Starts what does not run yet, and brings pools and DAGs in.
+
+    :param folder: the folder that holds `platform.yaml` and `tenants/`.
+    :param more: environment variables for Airflow.
+    :param database: address of Airflow's database; by default SQLite, or `DATAMOVE_AIRFLOW_DB`.
+    """
     gcs = _start("gcs", state)
     azurite = _start("azurite", state)
     hadoop = _start("hadoop", state, gcs_url=gcs["url"])
     env = connection_variables(gcs, azurite, hadoop)
     _make_buckets(gcs["url"])
     _make_containers(azurite["connection_string"])
-    airflow = _start("airflow", state, env={**env, **_bundle(state)})
-    platform, _ = read_model(HERE / "platform.yaml", "platform.yaml", Platform)
+    airflow = _start("airflow", state, env={**env, **_bundle(state, folder), **(more or {})}, database=database)
+    platform, _ = read_model(folder / "platform.yaml", "platform.yaml", Platform)
     pools = PoolsApi(airflow["url"], username=airflow["username"], password=airflow["password"])
     pools.apply(pools.changes(pools_of(platform)))
     stack = Stack(
@@ -66,6 +75,7 @@ def up(state: Path) -> Stack:
         connections=EnvironmentConnections(env),
         resource_manager=hadoop["resourcemanager"],
         env=env,
+        viewer=(airflow["viewer_username"], airflow["viewer_password"]),
     )
     _wait_for_dags(stack.api())
     return stack
@@ -105,11 +115,11 @@ def connection_variables(
     return {f"AIRFLOW_CONN_{name}": json.dumps(value) for name, value in connections.items()}
 
 
-def _bundle(state: Path) -> dict[str, str]:
+def _bundle(state: Path, folder: Path) -> dict[str, str]:
     bundle = {
         "name": "datamove",
         "classpath": "airflow_datamove.generator.bundle.TenantsBundle",
-        "kwargs": {"path": str(HERE), "refresh_interval": 3},
+        "kwargs": {"path": str(folder), "refresh_interval": 3},
     }
     return {
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.quickstart.stack import HERE, Stack, up
+from tests.conftest import STATE
+from tests.servers import start, stop
+from tests.system.driver import Driver
+
+_SPY = """
+owner: spy@initech.example
+link: interconnect
+max_lane: urgent
+max_slots: 4
+read:  ["hdfs://onprem@/data/initech/", "abfs://nowhere@drop/"]
+write: ["hdfs://onprem@/data/initech/", "abfs://acme_blob@drop/initech/"]
+"""
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The quickstart's folder, with a threshold of 1 MiB and a third tenant, who may copy inside HDFS."""
+    home = tmp_path_factory.mktemp("datamove")
+    text = (HERE / "platform.yaml").read_text()
+    (home / "platform.yaml").write_text(text.replace("threshold: 32 MiB", "threshold: 1 MiB"))
+    shutil.copytree(HERE / "tenants", home / "tenants")
+    (home / "tenants/initech").mkdir()
+    (home / "tenants/initech/tenant.yaml").write_text(_SPY)
+    return home
+
+
+@pytest.fixture(scope="package")
+def stack(folder: Path, gcs: dict[str, Any], azurite: dict[str, Any], hadoop: dict[str, Any]) -> Iterator[Stack]:
+    """Airflow on SQLite."""
+    try:
+        yield up(STATE, folder=folder, database="")
+    finally:
+        stop("airflow", STATE)
+
+
+@pytest.fixture
+def driver(stack: Stack) -> Driver:
+    return Driver(stack)
+
+
+@pytest.fixture(scope="module")
+def on_postgres(folder: Path, gcs: dict[str, Any], azurite: dict[str, Any], hadoop: dict[str, Any]) -> Iterator[Driver]:
+    """The same Airflow on PostgreSQL, which refuses what SQLite lets through."""
+    dsn = start("postgres", STATE)["dsn"]
+    try:
+        yield Driver(up(STATE, folder=folder, database=dsn))
+    finally:
+        stop("airflow", STATE)
+        stop("postgres", STATE)
