@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from airflow_datamove.errors import WrongUse
@@ -20,6 +21,8 @@ def blob_service(connection: Connection) -> Any:
 
     :raises WrongUse: if the connection names no account, or carries something that is no credential.
     """
+    # The SDK logs two entries of a dozen lines for each request: ten thousand for five thousand small files.
+    logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
     from azure.storage.blob import BlobServiceClient, ExponentialRetry
 
     settings: dict[str, Any] = {
