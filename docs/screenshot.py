@@ -1,7 +1,7 @@
 """Takes the README's picture, docs/images/finished-request.png, from a real Airflow: `python docs/screenshot.py`.
 
-It starts the quickstart's stack in a folder of its own, carries out the demo's two requests, opens the large one's run
-in a browser, and stops the stack.
+It starts the quickstart's stack anew in a folder of its own, carries out the demo's two requests, opens the large one's
+run in a browser, and stops the stack.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ def main() -> int:
     if browser is None:
         print("This needs a browser. On Debian: apt-get install chromium", file=sys.stderr)
         return 1
+    for name in reversed(NAMES):
+        stop(name, STATE)
+    shutil.rmtree(STATE, ignore_errors=True)  # runs of an earlier picture would stand beside this one's
     try:
         stack = up(STATE)
         demo(stack, Console(width=150))
