@@ -1,4 +1,4 @@
-"""``datamove copy`` to Azure Blob Storage beside ``rclone copy``: one large file, and many small ones.
+"""``datamove copy`` to Azure Blob Storage beside ``rclone copy``: one large file, many small ones, one tiny one.
 
 Both start from nothing: a process of their own, a container of its own in each round. Both move 8 files at a time and
 verify what they wrote by MD5.
@@ -35,6 +35,7 @@ class Work:
     rounds: int
 
 
+TINY = Work("upload one file of 4 KiB to Azurite (mostly the start)", files=1, size=4 * KIB, rounds=5)
 LARGE = Work("upload 512 MiB in one file to Azurite", files=1, size=512 * MIB, rounds=5)
 SMALL = Work("upload 5,000 files of 4 KiB to Azurite", files=5_000, size=4 * KIB, rounds=3)
 
@@ -45,7 +46,7 @@ def rows(state: Path) -> list[Row]:
     data = state / "upload"
     found = []
     try:
-        for work in (LARGE, SMALL):
+        for work in (TINY, LARGE, SMALL):
             source = _make(work, data)
             say(f"{work.name}: {work.rounds} rounds")
             ours, peer = in_turns(
