@@ -44,7 +44,9 @@ class DatamoveError(Exception):
         super().__init__(message)
 
     def __str__(self) -> str:
-        return f"{self.message}. {self.remedy}" if self.remedy else self.message
+        if not self.remedy:
+            return self.message
+        return f"{self.message}{'' if self.message.endswith(('.', '?', '!')) else '.'} {self.remedy}"
 
 
 class WrongUse(DatamoveError, ValueError):

@@ -11,6 +11,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from airflow_datamove import __version__
 from airflow_datamove.errors import DatamoveError, WrongUse
@@ -46,6 +47,10 @@ def one_line(error: Exception) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **settings: Any) -> None:
+        # An abbreviation that works today would mean something else once an option with its letters comes.
+        super().__init__(**{**settings, "allow_abbrev": False})
+
     def error(self, message: str) -> None:  # type: ignore[override]
         self.exit(2, f"{self.prog}: {message}. See {self.prog} --help\n")
 

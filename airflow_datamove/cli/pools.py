@@ -37,12 +37,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Carries out the subcommand."""
     pools = pools_of(_platform(arguments.folder))
+    if arguments.export and arguments.apply:
+        raise WrongUse("--export writes a file and changes no Airflow", remedy="Leave out --apply")
     if arguments.export:
         arguments.export.write_text(json.dumps(importable(pools), indent=2) + "\n", "utf-8")
         return 0
     url = arguments.api or os.environ.get("DATAMOVE_API_URL")
     if not url:
-        raise WrongUse("which Airflow?", remedy="Give --api URL, or --export FILE for `airflow pools import`")
+        raise WrongUse("no Airflow is named", remedy="Give --api URL, or --export FILE for `airflow pools import`")
     api = PoolsApi(
         url,
         username=os.environ.get("DATAMOVE_API_USERNAME", ""),
@@ -56,10 +58,14 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"nothing to change: {len(pools)} pools are as they should be\n")
     elif arguments.apply:
         api.apply(changes)
-        sys.stdout.write(f"changed {len(changes)} pools\n")
+        sys.stdout.write(f"changed {_counted(len(changes))}\n")
     else:
-        sys.stdout.write(f"{len(changes)} pools to change; --apply does it\n")
+        sys.stdout.write(f"{_counted(len(changes))} to change; --apply does it\n")
     return 0
+
+
+def _counted(pools: int) -> str:
+    return f"{pools} {'pool' if pools == 1 else 'pools'}"
 
 
 def _platform(folder: Path) -> Platform:

@@ -17,7 +17,7 @@ from airflow_datamove.transfer.glob import escape
 from airflow_datamove.transfer.listing import Listing, list_source
 from airflow_datamove.transfer.options import CopyOptions, Overwrite, Route
 from airflow_datamove.transfer.path_rule import refuse_overlap
-from airflow_datamove.transfer.route import DEFAULT_THRESHOLD, RouteDecision, can_copy_within, choose_route
+from airflow_datamove.transfer.route import DEFAULT_THRESHOLD, NO_CLUSTER, RouteDecision, can_copy_within, choose_route
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,17 @@ class CopyRequest:
             files=listing.files,
             bytes=listing.bytes,
             threshold=self.threshold,
-            hadoop=bool(self.hadoop),
-            distcp_reaches=bool(self.hadoop) and self._distcp_reaches(),
+            distcp_obstacle=self._distcp_obstacle(),
             server_side=can_copy_within(self.source, store, self.destination),
             requested=self.route,
         )
 
-    def _distcp_reaches(self) -> bool:
-        from airflow_datamove.distcp.uri import reaches
+    def _distcp_obstacle(self) -> str:
+        if not self.hadoop:
+            return NO_CLUSTER
+        from airflow_datamove.distcp.uri import obstacle
 
-        return reaches(self.source, self.destination, self.connections)
+        return obstacle(self.source, self.destination, self.connections)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -44,22 +44,23 @@ def hadoop_uri(address: Address, path: str, connections: Connections, *, allow_l
     return root + path
 
 
-def reaches(source: Address, destination: Address, connections: Connections) -> bool:
-    """True if a cluster can reach both ends, and one job is sure to give the path rule's layout.
+def obstacle(source: Address, destination: Address, connections: Connections) -> str:
+    """Why DistCp cannot do a copy, in a clause; empty if it can reach both ends and one job is sure to give the path
+    rule's layout.
 
-    False for a glob, before its matches are listed: DistCp takes it if they are files of one directory, but pours
+    A glob is an obstacle before its matches are listed: DistCp takes it if they are files of one directory, but pours
     matched directories into one.
 
     :raises ConnectionNotFound: if a connection of theirs does not exist.
     """
     if is_glob(source.path):
-        return False
+        return "DistCp would pour the directories that a glob matches into one"
     try:
         for end in (source, destination):
             hadoop_uri(end, "/", connections)
-    except (Refused, WrongUse):
-        return False
-    return True
+    except (Refused, WrongUse) as error:
+        return error.message
+    return ""
 
 
 def check_root(path: str) -> None:

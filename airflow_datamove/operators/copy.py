@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from airflow_datamove.address import Address
-from airflow_datamove.distcp.uri import reaches
+from airflow_datamove.distcp.uri import obstacle
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.operators.distcp import DistCpOperator
@@ -20,7 +20,7 @@ from airflow_datamove.transfer.copy import copy
 from airflow_datamove.transfer.listing import measure_source
 from airflow_datamove.transfer.options import CopyOptions, Overwrite, Route
 from airflow_datamove.transfer.progress import Progress
-from airflow_datamove.transfer.route import RouteDecision, can_copy_within, choose_route
+from airflow_datamove.transfer.route import NO_CLUSTER, RouteDecision, can_copy_within, choose_route
 
 _LOG_EVERY = 10.0
 _KEEP_EVERY = 2.0
@@ -85,8 +85,7 @@ class SizeRoutedCopyOperator(DistCpOperator):
             files=measure.files,
             bytes=measure.bytes,
             threshold=parse_size(self.threshold),
-            hadoop=bool(self.hadoop_conn_id),
-            distcp_reaches=reaches(source, destination, connections),
+            distcp_obstacle=obstacle(source, destination, connections) if self.hadoop_conn_id else NO_CLUSTER,
             server_side=server_side,
             requested=Route(request.route),
         )

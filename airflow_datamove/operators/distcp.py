@@ -28,6 +28,7 @@ from airflow_datamove.transfer.listing import measure_source
 from airflow_datamove.transfer.options import CopyOptions, Overwrite
 from airflow_datamove.triggers.distcp import DistCpTrigger
 
+_ASKED_FOR = {"reason": "DistCp was asked for"}
 REPORT_KEY = "report"
 """The XCom under which every copy leaves its :class:`TransferReport`."""
 
@@ -127,7 +128,7 @@ class DistCpOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Submits the job, or joins it, and waits for it."""
         with failing_as_airflow():
-            return self.copy_by_distcp(context, self.requested(), str((self.handed_over or {}).get("reason", "")))
+            return self.copy_by_distcp(context, self.requested(), str((self.handed_over or _ASKED_FOR)["reason"]))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any], ref: dict[str, Any], reason: str) -> Any:
         """The job has ended: verify, and report.

@@ -7,7 +7,7 @@ the cluster policy); the operators ask it again once templates are rendered, bef
 from __future__ import annotations
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import Refused
+from airflow_datamove.errors import PathConflict, Refused
 from airflow_datamove.scheduling.limits import Limits, lanes_up_to, limits_of
 from airflow_datamove.scheduling.links import slots_of
 from airflow_datamove.spec.fields import LANES, before_templates, has_template
@@ -15,6 +15,7 @@ from airflow_datamove.spec.folder import Folder, TenantFolder
 from airflow_datamove.spec.mistakes import Problem, did_you_mean
 from airflow_datamove.spec.platform import Platform
 from airflow_datamove.spec.request import CopyRequest
+from airflow_datamove.transfer.path_rule import refuse_overlap
 
 
 def admit(request: CopyRequest, limits: Limits, *, lane: str | None = None) -> None:
@@ -51,6 +52,15 @@ def refusals(
     elif lane and request.lane and request.lane != lane:
         right = f"{limits.tenant}.copy.{request.lane}"
         found.append(Problem(("lane",), f"this is the lane {lane!r}, not {request.lane!r}", f"Post it to {right}"))
+    if not templates and (overlap := _overlap(request)):
+        found.append(overlap)
+    pool = limits.clamp_slots(limits.max_slots, distcp=False, lane=wanted)
+    if request.route == "worker" and request.slots is not None and pool < request.slots <= limits.max_slots:
+        found.append(
+            Problem(
+                ("slots",), f"{request.slots} slots are more than the pool of the lane has", f"Ask for at most {pool}"
+            )
+        )
     if request.slots is not None and request.slots > limits.max_slots:
         found.append(
             Problem(
@@ -129,6 +139,15 @@ def _check_pipelines(folder: Folder, tenant: TenantFolder, limits: Limits) -> No
         if found:
             folder.mistakes.extend(file.document.mistake(*each) for each in found)
             del tenant.pipelines[file.name]
+
+
+def _overlap(request: CopyRequest) -> Problem | None:
+    """What the two addresses alone tell of a copy onto or into itself."""
+    try:
+        refuse_overlap(Address.parse(request.source), Address.parse(request.destination))
+    except PathConflict as error:
+        return Problem(("destination",), error.message, error.remedy)
+    return None
 
 
 def _outside(field: str, address: str, verb: str, prefixes: tuple[str, ...], tenant: str) -> Problem:

@@ -30,9 +30,9 @@ class Change:
         parts = [
             f"{field} {self.found.get(field)} -> {value}"
             for field, value in _fields(self.wanted).items()
-            if self.found.get(field) != value
+            if self.found.get(field) != value and field != "description"
         ]
-        return f"~ {self.wanted.name}: {', '.join(parts)}"
+        return f"~ {self.wanted.name}: {', '.join(parts) or 'description'}"
 
 
 class PoolsApi:
@@ -63,14 +63,11 @@ class PoolsApi:
     def apply(self, changes: list[Change]) -> None:
         """Makes and mends pools; never deletes one."""
         for change in changes:
-            body = {"name": change.wanted.name, **_fields(change.wanted)}
+            name, fields = change.wanted.name, _fields(change.wanted)
             if change.found is None:
-                self._call("POST", "/api/v2/pools", body)
+                self._call("POST", "/api/v2/pools", {"name": name, **fields})
             else:
-                # Airflow takes the pool's own name in a change of all fields (PATCH without update_mask).
-                self._call(
-                    "PATCH", f"/api/v2/pools/{quote(change.wanted.name, safe='')}", {**body, "pool": body["name"]}
-                )
+                self._call("PATCH", f"/api/v2/pools/{quote(name, safe='')}", {"pool": name, **fields})
 
     def _all(self) -> list[dict[str, Any]]:
         pools: list[dict[str, Any]] = []

@@ -31,7 +31,9 @@ class CopyRequest(Model):
     route: Annotated[
         Literal["auto", "worker", "distcp", "server_side"], Field(description="auto decides by size and store")
     ] = "auto"
-    slots: Annotated[int | None, Field(ge=1, description="Slots of the link that the copy may take")] = None
+    slots: Annotated[
+        int | None, Field(ge=1, description="Slots of the link that the copy may take, at most what its pool has")
+    ] = None
 
 
 def read_request(values: Any) -> CopyRequest:

@@ -35,8 +35,8 @@ Prefix = Annotated[str, BeforeValidator(_check_prefix), WithJsonSchema({"type": 
 class Resources(Model):
     """What a task of this tenant gets on Kubernetes, in Kubernetes' own notation."""
 
-    cpu: Annotated[str, Field(pattern=r"^\d+(\.\d+)?m?$")] = "500m"
-    memory: Annotated[str, Field(pattern=r"^\d+([EPTGMK]i?)?$")] = "1Gi"
+    cpu: Annotated[str, Field(pattern=r"^(\d+(\.\d+)?|\d+m)$")] = "500m"
+    memory: Annotated[str, Field(pattern=r"^\d+([EPTGM]|k|[EPTGMK]i)?$")] = "1Gi"
 
 
 class Tenant(Model):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from airflow_datamove.address import Address
-from airflow_datamove.distcp.uri import check_name, check_root, hadoop_uri, reaches, source_argument, target_argument
+from airflow_datamove.distcp.uri import check_name, check_root, hadoop_uri, obstacle, source_argument, target_argument
 from airflow_datamove.errors import Refused, WrongUse
 from airflow_datamove.stores.connection import EnvironmentConnections
 
@@ -66,7 +66,7 @@ def test_arguments() -> None:
 def test_what_is_reached() -> None:
     connections = EnvironmentConnections({"AIRFLOW_CONN_C": json.dumps({"conn_type": "x", "host": "nn"})})
     hdfs, gs = Address.parse("hdfs://c@/x"), Address.parse("gs://c@bucket/x")
-    assert reaches(hdfs, gs, connections)
-    assert not reaches(hdfs, Address.parse("file:///x"), connections)
-    assert not reaches(Address.parse("hdfs://c@/day=*"), gs, connections)
-    assert reaches(Address.parse("hdfs://c@/day=\\*"), gs, connections)
+    assert obstacle(hdfs, gs, connections) == ""
+    assert "DistCp cannot reach file:///x" in obstacle(hdfs, Address.parse("file:///x"), connections)
+    assert "glob" in obstacle(Address.parse("hdfs://c@/day=*"), gs, connections)
+    assert not obstacle(Address.parse("hdfs://c@/day=\\*"), gs, connections)

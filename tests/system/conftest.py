@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(folder: Path, gcs: dict[str, Any], azurite: dict[str, Any], hadoop: dict[str, Any]) -> Iterator[Stack]:
     """Airflow on SQLite."""
     try:
-        yield up(STATE, folder=folder, database="")
+        yield up(STATE, folder=folder, more=_with_anyones_dags(folder), database="")
     finally:
         stop("airflow", STATE)
 
@@ -57,3 +58,20 @@ def on_postgres(folder: Path, gcs: dict[str, Any], azurite: dict[str, Any], hado
     finally:
         stop("airflow", STATE)
         stop("postgres", STATE)
+
+
+def _with_anyones_dags(folder: Path) -> dict[str, str]:
+    """Beside the tenants' bundle a plain folder of DAGs, as in an Airflow that others use as well."""
+    bundles = [
+        {
+            "name": "datamove",
+            "classpath": "airflow_datamove.generator.bundle.TenantsBundle",
+            "kwargs": {"path": str(folder), "refresh_interval": 3},
+        },
+        {
+            "name": "anyones",
+            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+            "kwargs": {"path": str(Path(__file__).parent / "dags")},
+        },
+    ]
+    return {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles)}
