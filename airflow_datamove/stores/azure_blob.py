@@ -11,23 +11,19 @@ import io
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from threading import BoundedSemaphore
 from typing import Any, BinaryIO, cast
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import (
     AlreadyExists,
-    DatamoveError,
     NotFound,
     NotSupported,
-    PermissionDenied,
-    SourceChanged,
     StoreError,
-    StoreUnavailable,
-    VerificationFailed,
 )
 from airflow_datamove.stores import modified as times
+from airflow_datamove.stores.azure_answers import errors, quoted
 from airflow_datamove.stores.azure_login import blob_service
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import Capabilities, Entry, Kind, Store, Writer
@@ -204,7 +200,7 @@ def _entry(path: str, properties: Any) -> Entry:
         return Entry(path, Kind.DIRECTORY, modified=modified)
     md5 = properties.content_settings.content_md5
     checksums = {"md5": bytes(md5).hex()} if md5 else {}
-    return Entry(path, Kind.FILE, properties.size, modified, checksums, _quoted(properties.etag))
+    return Entry(path, Kind.FILE, properties.size, modified, checksums, quoted(properties.etag))
 
 
 def _refuse_impossible(path: str) -> None:
@@ -212,56 +208,7 @@ def _refuse_impossible(path: str) -> None:
         raise NotSupported("a name that Azure Blob Storage cannot hold", path=repr(path), remedy="Rename it")
 
 
-def _quoted(etag: str) -> str:
-    """Listings give an ETag without its quotation marks, other answers with them."""
-    return etag if etag.startswith('"') else f'"{etag}"'
-
-
 def _http_error() -> type[Any]:
     from azure.core.exceptions import HttpResponseError
 
     return cast(type[Any], HttpResponseError)
-
-
-@contextmanager
-def errors(path: str) -> Iterator[None]:
-    """Turns the SDK's errors into ours. Their texts are left out: they quote URLs, and a URL may hold a SAS."""
-    from azure.core import exceptions as azure
-
-    try:
-        yield
-    except DatamoveError:
-        raise
-    except azure.HttpResponseError as error:
-        code = getattr(error, "error_code", None)
-        raise _translated(error.status_code or 0, str(getattr(code, "value", code) or ""), path) from None
-    except azure.ClientAuthenticationError:
-        raise PermissionDenied("no credential works", path=path, remedy="Look at the connection") from None
-    except azure.AzureError:
-        raise StoreUnavailable(
-            "Azure Blob Storage cannot be reached", path=path, remedy="Look at the connection's account and host"
-        ) from None
-    except UnicodeEncodeError:
-        raise NotSupported("a name that Azure Blob Storage cannot hold", path=repr(path)) from None
-
-
-def _translated(status: int, code: str, path: str) -> DatamoveError:
-    if code == "ContainerNotFound":
-        return NotFound("there is no such container", path=path)
-    if code in ("InvalidBlockList", "BlobNotFound", "InvalidBlobOrBlock") and status == 400:
-        return StoreUnavailable("another writer has published this blob meanwhile", path=path)
-    if code == "Md5Mismatch":
-        return VerificationFailed(f"{path}: what arrived has another md5")
-    if status == 404:
-        return NotFound("there is nothing here", path=path)
-    if status == 412:
-        return SourceChanged(f"{path} changed")
-    if status in (401, 403):
-        return PermissionDenied(
-            f"Azure Blob Storage does not allow it ({code})", path=path, remedy="Look at the connection's credential"
-        )
-    if status == 409:
-        return AlreadyExists(f"Azure Blob Storage refuses it ({code})", path=path)
-    if status in (408, 429) or status >= 500:
-        return StoreUnavailable(f"Azure Blob Storage answered {status} {code}", path=path)
-    return StoreError(f"Azure Blob Storage answered {status} {code}", path=path)

@@ -16,7 +16,7 @@ from typing import Any
 
 from airflow_datamove.errors import VerificationFailed
 from airflow_datamove.stores import modified as times
-from airflow_datamove.stores.azure_blob import _quoted, errors
+from airflow_datamove.stores.azure_answers import errors, quoted
 from airflow_datamove.stores.contract import Entry, Kind, Writer
 
 _BLOCK = 4 * 2**20
@@ -91,7 +91,7 @@ class BlobWriter(Writer):
         self._buffer.clear()
         checksums = {"md5": self._md5.hexdigest()}
         modified = times.read(self._metadata, made["last_modified"])
-        return Entry(self._path, Kind.FILE, self._size, modified, checksums, _quoted(made["etag"]))
+        return Entry(self._path, Kind.FILE, self._size, modified, checksums, quoted(made["etag"]))
 
     def abort(self) -> None:
         """Sends no further block; those that were sent stay invisible."""

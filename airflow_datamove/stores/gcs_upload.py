@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_datamove.errors import StoreError, VerificationFailed
 from airflow_datamove.stores.contract import Entry, Writer
-from airflow_datamove.stores.gcs import TIMEOUT, entry_of, errors, retry
+from airflow_datamove.stores.gcs_answers import TIMEOUT, entry_of, errors, retry
 
 _PART = 8 * 2**20
 SINGLE = 8 * 2**20

@@ -49,13 +49,19 @@ class Stack:
 
 
 def up(
-    state: Path, *, folder: Path = HERE, more: Mapping[str, str] | None = None, database: str | None = None
+    state: Path,
+    *,
+    folder: Path = HERE,
+    more: Mapping[str, str] | None = None,
+    database: str | None = None,
+    airflow_state: Path | None = None,
 ) -> Stack:
     """Starts what does not run yet, and brings pools and DAGs in.
 
     :param folder: the folder that holds `platform.yaml` and `tenants/`.
     :param more: environment variables for Airflow.
     :param database: address of Airflow's database; by default SQLite, or `DATAMOVE_AIRFLOW_DB`.
+    :param airflow_state: where Airflow keeps its state, if it is a second one beside the same stores.
     """
     gcs = _start("gcs", state)
     azurite = _start("azurite", state)
@@ -63,12 +69,13 @@ def up(
     env = connection_variables(gcs, azurite, hadoop)
     _make_buckets(gcs["url"])
     _make_containers(azurite["connection_string"])
-    airflow = _start("airflow", state, env={**env, **_bundle(state, folder), **(more or {})}, database=database)
+    home = airflow_state or state
+    airflow = _start("airflow", home, env={**env, **_bundle(home, folder), **(more or {})}, database=database)
     platform, _ = read_model(folder / "platform.yaml", "platform.yaml", Platform)
     pools = PoolsApi(airflow["url"], username=airflow["username"], password=airflow["password"])
     pools.apply(pools.changes(pools_of(platform)))
     stack = Stack(
-        state=state,
+        state=home,
         url=airflow["url"],
         username=airflow["username"],
         password=airflow["password"],

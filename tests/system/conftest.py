@@ -52,12 +52,13 @@ def driver(stack: Stack) -> Driver:
 @pytest.fixture(scope="module")
 def on_postgres(folder: Path, gcs: dict[str, Any], azurite: dict[str, Any], hadoop: dict[str, Any]) -> Iterator[Driver]:
     """The same Airflow on PostgreSQL, which refuses what SQLite lets through."""
-    dsn = start("postgres", STATE)["dsn"]
+    beside = STATE.with_name("test-postgres")
+    dsn = start("postgres", beside)["dsn"]
     try:
-        yield Driver(up(STATE, folder=folder, database=dsn))
+        yield Driver(up(STATE, folder=folder, database=dsn, airflow_state=beside))
     finally:
-        stop("airflow", STATE)
-        stop("postgres", STATE)
+        stop("airflow", beside)
+        stop("postgres", beside)
 
 
 def _with_anyones_dags(folder: Path) -> dict[str, str]:
