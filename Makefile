@@ -1,6 +1,8 @@
 # The commands of this project; CI runs the very same ones.
 SHELL := bash
 PYTHON := .venv/bin/python
+# What stops servers and looks at them needs Python's own library alone, so a missing .venv does not stand in the way.
+ANY_PYTHON = $(if $(wildcard $(PYTHON)),$(PYTHON),python3)
 .DEFAULT_GOAL := help
 .PHONY: help venv up down status demo test check bench lock clean
 
@@ -14,11 +16,11 @@ up: venv  ## Start the quickstart's servers: Hadoop, Azurite, Cloud Storage, Air
 	@tests/servers/prerequisites.sh
 	@$(PYTHON) -m examples.quickstart.stack up
 
-down:  ## Stop every server that was started; data is kept
-	@test ! -x $(PYTHON) || $(PYTHON) -m tests.servers stop
+down:  ## Stop what `make up` started; data is kept
+	@$(ANY_PYTHON) -m tests.servers stop
 
 status:  ## Show what runs, where, and its log
-	@$(PYTHON) -m tests.servers status
+	@$(ANY_PYTHON) -m tests.servers status
 
 demo: venv  ## Copy by the worker and by DistCp on a real stack, compare every byte, stop the stack
 	@tests/servers/prerequisites.sh
@@ -35,12 +37,13 @@ check: venv  ## Lint, format, types, layers, and the documentation's links and e
 	@.venv/bin/lint-imports
 	@$(PYTHON) docs/check.py
 
-bench: venv  ## Run a benchmark (NAME=copy); all of them without a name
+bench: venv  ## Run a benchmark (NAME=request_cost); all of them without a name
+	@tests/servers/prerequisites.sh
 	@$(PYTHON) -m benchmarks.run $(NAME)
 
 lock:  ## Write the lock anew from setup.cfg (ARGS=--upgrade for later versions)
 	@requirements/lock.sh $(ARGS)
 
-clean: down  ## Stop the servers and remove their data, logs and the environment
-	@test ! -x $(PYTHON) || $(PYTHON) -m tests.servers stop --state .stack/test
+clean:  ## Stop all servers, those of tests and benchmarks too; remove their data, logs and the environment
+	@$(ANY_PYTHON) -m tests.servers stop --all
 	@rm -rf .venv .stack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks import azure_upload, request_cost
 from benchmarks.measure import Row
-from tests.servers import NAMES, stop
+from tests.servers import stop_all
 
 PARTS = (request_cost, azure_upload)
 """Run one after the other; the servers of one do not run beside the next."""
@@ -17,6 +17,5 @@ def rows(state: Path) -> list[Row]:
     found = []
     for part in PARTS:
         found += part.rows(state)
-        for server in reversed(NAMES):
-            stop(server, state)
+        stop_all(state)
     return found

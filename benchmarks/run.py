@@ -16,7 +16,7 @@ from types import ModuleType
 
 import benchmarks
 from benchmarks.measure import Row, WentWrong, say, table
-from tests.servers import NAMES, StartFailed, stop
+from tests.servers import StartFailed, stop_all
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -51,8 +51,7 @@ def _run(name: str, module: ModuleType) -> bool:
         sys.stderr.write(f"{name} failed: {error}\nlogs: {STATE / 'logs'}\n")
         return False
     finally:
-        for server in reversed(NAMES):
-            stop(server, STATE)
+        stop_all(STATE)
     say(f"{name}: load {_load()}")
     RESULTS.mkdir(exist_ok=True)
     temporary = RESULTS / f".{name}.{os.getpid()}"

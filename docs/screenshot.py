@@ -51,14 +51,13 @@ def main() -> int:
 
     from examples.quickstart.demo import demo
     from examples.quickstart.stack import up
-    from tests.servers import NAMES, stop
+    from tests.servers import stop_all
 
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if browser is None:
         print("This needs a browser. On Debian: apt-get install chromium", file=sys.stderr)
         return 1
-    for name in reversed(NAMES):
-        stop(name, STATE)
+    stop_all(STATE)
     shutil.rmtree(STATE, ignore_errors=True)  # runs of an earlier picture would stand beside this one's
     try:
         stack = up(STATE)
@@ -67,8 +66,7 @@ def main() -> int:
         page_path = f"/dags/{DAG_ID}/runs/{run}/tasks/distcp/mapped/0/xcom?key_pattern=report"
         picture_of(stack.url, stack.username, stack.password, page_path, browser)
     finally:
-        for name in reversed(NAMES):
-            stop(name, STATE)
+        stop_all(STATE)
     print(PICTURE.relative_to(ROOT))
     return 0
 

@@ -8,6 +8,35 @@ The same from a shell: `python -m tests.servers start hadoop --state .stack/test
 """
 
 from tests.servers.server import StartFailed
-from tests.servers.stack import NAMES, Row, default_state, facts, start, status, stop
+from tests.servers.stack import (
+    NAMES,
+    STATES,
+    Memory,
+    Row,
+    StopFailed,
+    default_state,
+    facts,
+    memory,
+    start,
+    states,
+    status,
+    stop,
+    stop_all,
+)
 
-__all__ = ["NAMES", "Row", "StartFailed", "default_state", "facts", "start", "status", "stop"]
+__all__ = [
+    "NAMES",
+    "STATES",
+    "Memory",
+    "Row",
+    "StartFailed",
+    "StopFailed",
+    "default_state",
+    "facts",
+    "memory",
+    "start",
+    "states",
+    "status",
+    "stop",
+    "stop_all",
+]

@@ -1,4 +1,7 @@
-"""The servers from a shell: `python -m tests.servers start|stop|status [NAME ...] [--state DIR]`."""
+"""The servers from a shell: `python -m tests.servers start|stop|status [NAME ...] [--state DIR | --all]`.
+
+`stop` and `status` need no more than Python's own library, so that they serve without `.venv` too.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.servers import NAMES, StartFailed, default_state, facts, start, status, stop
+from tests.servers import (
+    NAMES,
+    STATES,
+    StartFailed,
+    StopFailed,
+    default_state,
+    facts,
+    start,
+    states,
+    status,
+    stop,
+    stop_all,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("action", choices=("start", "stop", "status"))
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}, or a daemon: hadoop.namenode")
     parser.add_argument("--state", type=Path, default=default_state(), help="where data, logs and facts are kept")
+    parser.add_argument("--all", action="store_true", help=f"stop or status: every state folder below {STATES.name}")
     asked = parser.parse_args(arguments)
     if unknown := [name for name in asked.names if name.partition(".")[0] not in NAMES]:
         parser.error(f"no server is called {', '.join(unknown)}; there are: {', '.join(NAMES)}")
@@ -28,11 +44,14 @@ def main(arguments: list[str] | None = None) -> int:
             if not names:
                 parser.error("start what?")
             _start(names, asked.state)
-        elif asked.action == "stop":
-            _stop(names, asked.state)
+            return 0
+        folders = sorted({asked.state, *states(STATES)}) if asked.all else [asked.state]
+        if asked.action == "stop":
+            _stop(names, folders)
         else:
-            _status({name.partition(".")[0] for name in names}, asked.state)
-    except (StartFailed, ValueError) as error:
+            for folder in folders:
+                _status({name.partition(".")[0] for name in names}, folder)
+    except (StartFailed, StopFailed, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -57,9 +76,18 @@ def _options(name: str, state: Path) -> dict[str, Any]:
     return {}
 
 
-def _stop(names: list[str], state: Path) -> None:
-    for name in names[::-1] or NAMES[::-1]:
-        stop(name, state)
+def _stop(names: list[str], folders: list[Path]) -> None:
+    problems = []
+    for folder in folders:
+        try:
+            for name in names[::-1]:
+                stop(name, folder)
+            if not names:
+                stop_all(folder)
+        except (StopFailed, OSError) as error:
+            problems.append(str(error))
+    if problems:
+        raise StopFailed("\n".join(problems))
 
 
 def _status(names: set[str], state: Path) -> None:

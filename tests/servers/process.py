@@ -179,3 +179,27 @@ def kill(processes: Iterable[Process]) -> None:
         if process.alive():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(process.pid, signal.SIGKILL)
+
+
+def resident(processes: Iterable[Process]) -> tuple[int, int | None]:
+    """Return the bytes of memory that processes hold: their RSS, and their PSS, or None where the kernel hides it.
+
+    RSS counts a page once for each process that shares it, PSS once in all.
+    """
+    rss, pss, hidden = 0, 0, False
+    for process in processes:
+        status = _kibibytes(process.pid, "status", "VmRSS:")
+        share = _kibibytes(process.pid, "smaps_rollup", "Pss:")
+        rss += status or 0
+        pss += share or 0
+        hidden = hidden or (share is None and bool(status) and process.alive())
+    return rss, None if hidden else pss
+
+
+def _kibibytes(pid: int, file: str, label: str) -> int | None:
+    """Return a line of a file in /proc/PID as bytes; None when it cannot be read."""
+    try:
+        lines = Path(f"/proc/{pid}/{file}").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(label)), None)

@@ -10,14 +10,29 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from tests.servers.port import HOST, choose_ports
-from tests.servers.process import descendants, end, kill, launch, marked, session
+from tests.servers.process import Process, descendants, end, kill, launch, marked, resident, session
 from tests.servers.record import Entry, Record, locked, read_record, write_record
 from tests.servers.server import Daemon, Facts, Place, Plan, Server, StartFailed
 
 # In the order in which they are best started: Hadoop is told where gcs is.
 NAMES = ("gcs", "azurite", "postgres", "hadoop", "airflow")
 
+# Where the folders of the demo, the tests, the benchmarks, ... lie.
+STATES = Path(__file__).resolve().parents[2] / ".stack"
+
 _LAST_LINES = 20
+
+
+class StopFailed(RuntimeError):
+    """Something could not be stopped; the text says what, and why."""
+
+
+class Memory(NamedTuple):
+    """Bytes of memory that servers hold, with all that they started."""
+
+    rss: int
+    pss: int | None
+    """What they share is counted once; None where the kernel does not tell."""
 
 
 class Row(NamedTuple):
@@ -75,6 +90,38 @@ def stop(name: str, state: Path, daemon: str | None = None) -> None:
         with locked(home / ".lock"):
             record = read_record(home)
             _stop(record, home, {daemon} if daemon else set(record.entries), sweep=daemon is None)
+
+
+def stop_all(state: Path) -> None:
+    """End every server of a state folder; one that resists keeps no other from being ended.
+
+    :raises StopFailed: when all were asked, and one of them does not end.
+    """
+    problems = []
+    for name in reversed(NAMES):
+        try:
+            stop(name, state)
+        except (OSError, ValueError) as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise StopFailed(f"not stopped in {state}: {'; '.join(problems)}")
+
+
+def states(root: Path) -> list[Path]:
+    """Return the state folders directly below a folder: those in which any server was ever started."""
+    return sorted({home.parent for name in NAMES for home in root.glob(f"*/{name}") if home.is_dir()})
+
+
+def memory(state: Path) -> Memory:
+    """Return what all servers of a state folder hold now, with all that they started: tasks, YARN's containers."""
+    found: dict[int, Process] = {}
+    for name in NAMES:
+        home = _home(state, name)
+        leaders = [entry.process for entry in read_record(home).entries.values() if entry.process.alive()]
+        below = [each for leader in leaders for each in session(leader)]
+        for process in [*leaders, *below, *descendants(leaders), *marked(_mark(home))]:
+            found[process.pid] = process
+    return Memory(*resident(found.values()))
 
 
 def status(state: Path) -> list[Row]:
@@ -195,7 +242,7 @@ def _stop(record: Record, home: Path, daemons: set[str], *, sweep: bool = True) 
 
 def default_state() -> Path:
     """Return the stack's folder that the command line uses: DATAMOVE_STACK, or `.stack/demo` in the checkout."""
-    return Path(os.environ.get("DATAMOVE_STACK") or Path(__file__).resolve().parents[2] / ".stack" / "demo")
+    return Path(os.environ.get("DATAMOVE_STACK") or STATES / "demo")
 
 
 def loopback(port: int, scheme: str = "http") -> str:

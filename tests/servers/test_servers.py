@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import StartFailed, start, status, stop
+from tests.servers import StartFailed, StopFailed, memory, start, states, status, stop, stop_all
 from tests.servers.port import HOST, choose_ports
 from tests.servers.process import end, find_process, marked
 from tests.servers.record import read_record, write_record
@@ -113,3 +113,39 @@ def test_the_record_is_only_for_its_owner(state: Path) -> None:
     write_record(home, record)
     assert read_record(home) == record
     assert json.loads((home / "server.json").read_text())["facts"]["url"].startswith(f"http://{HOST}:")
+
+
+def test_memory_is_that_of_the_servers_and_of_what_they_started(state: Path) -> None:
+    assert memory(state) == (0, 0)
+    start("gcs", state)
+    rss, pss = memory(state)
+    assert rss > 2**20
+    assert pss is None or 0 < pss <= rss
+
+
+def test_every_state_folder_is_found(tmp_path: Path) -> None:
+    for folder in ("demo/gcs", "bench/airflow", "test-postgres/postgres", "other/things"):
+        (tmp_path / folder).mkdir(parents=True)
+    assert [path.name for path in states(tmp_path)] == ["bench", "demo", "test-postgres"]
+    assert states(tmp_path / "nothing") == []
+
+
+def test_one_that_resists_keeps_no_other_from_being_stopped(state: Path) -> None:
+    url = start("gcs", state)["url"]
+    (state / "hadoop").write_text("not a folder")
+    (state / "airflow").mkdir()
+    (state / "airflow" / ".lock").mkdir()
+    with pytest.raises(StopFailed, match=r"airflow: .*\.lock"):
+        stop_all(state)
+    assert not answers(url)
+
+
+def test_stop_and_status_need_no_more_than_pythons_own_library(state: Path) -> None:
+    url = start("gcs", state)["url"]
+    root = Path(__file__).resolve().parents[2]
+    # -I and -S: nothing of .venv is on the path, and this folder only because it is named.
+    bare = f"import sys; sys.path.insert(0, {str(root)!r}); from tests.servers.__main__ import main; sys.exit(main())"
+    for action, shown in (("status", "up"), ("stop", ""), ("status", "nothing was started")):
+        command = [sys.executable, "-I", "-S", "-c", bare, action, "--state", str(state)]
+        assert shown in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert not answers(url)
