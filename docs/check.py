@@ -5,7 +5,8 @@
 - blocks hold what their fence says: `python` compiles, `json` parses, `yaml platform|tenant|pipeline|request` is sound,
   and a file's name after the kind means: this is that file, word for word;
 - the packages in ARCHITECTURE.md are those of the layers in setup.cfg and those that exist;
-- no text names a path of somebody's machine or a ticket.
+- no text names a ticket or the folder of the checkout that it lies in, and no Markdown file an absolute path outside
+  the folders that every machine has (or a URL's path that we serve or ask).
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ _LINK = re.compile(r"\]\(<?([^)<>\s]+)>?(?: \"[^\"]*\")?\)")
 _INLINE_CODE = re.compile(r"`([^`]+)`")
 _COMMAND = re.compile(r"(?:^|[\s/])datamove ([a-z][^|;&<>)]*)")
 _PACKAGE = re.compile(r"`([a-z_]+)(\.py)?`")
-# The bracket keeps this very line from being found.
-_FOREIGN = re.compile(r"(?<![\w.}])/(?:wor[k]|far[m])/|\bissues? #\d+|\bticket #\d+", re.IGNORECASE)
+_TICKET = re.compile(r"\b(?:issues?|tickets?) #\d+", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"(?<![\w.:/$}>~*@\]-])/([\w.-]+)/")
+# Of every machine, of our examples, of URLs.
+_ORDINARY = {"etc", "home", "opt", "proc", "srv", "tmp", "usr", "var", "data", "path", "api", "ws", "cluster", "dags"}
 _TEXT = {".md", ".py", ".cfg", ".toml", ".yaml", ".yml", ".sh", ".txt", ".json", ".xml", ".tpl", ".html", ""}
 _LAYERS = ("importlinter:contract:layers", "layers")
 
@@ -69,12 +72,13 @@ def check(root: Path = ROOT) -> list[Problem]:
         name, prose = path.relative_to(root).as_posix(), _prose(text)
         found += _links(path, name, prose, pages)
         found += _shown_commands(name, text, prose, commands)
+        found += _absolute_paths(name, text)
         for block in _blocks(text):
             found += _block(root, name, block)
     if root / "ARCHITECTURE.md" in pages:
         found += _layers(root, pages[root / "ARCHITECTURE.md"])
     for path, text in texts.items():
-        found += _foreign_words(path.relative_to(root).as_posix(), text)
+        found += _foreign_words(path.relative_to(root).as_posix(), text, root)
     return found
 
 
@@ -248,9 +252,18 @@ def _rows(text: str) -> tuple[list[tuple[int, set[str]]], int]:
     return rows, start
 
 
-def _foreign_words(name: str, text: str) -> Iterator[Problem]:
+def _absolute_paths(name: str, text: str) -> Iterator[Problem]:
     for number, line in enumerate(text.splitlines(), 1):
-        if match := _FOREIGN.search(line):
+        for match in _ABSOLUTE.finditer(line):
+            if match[1] not in _ORDINARY:
+                known = ", ".join(f"/{folder}" for folder in sorted(_ORDINARY))
+                yield Problem(name, number, f"{match[0]} is a folder of somebody's machine", f"Ordinary ones: {known}")
+
+
+def _foreign_words(name: str, text: str, root: Path) -> Iterator[Problem]:
+    here = re.compile(rf"(?<![\w.}}]){re.escape(str(root))}(?![\w-])")
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := _TICKET.search(line) or here.search(line):
             yield Problem(name, number, f"{match[0]!r} does not belong here", "Say it without")
 
 

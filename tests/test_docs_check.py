@@ -107,12 +107,19 @@ def test_layers_are_those_of_the_contract_and_of_the_folders(tmp_path: Path) -> 
     assert wrong.startswith("ARCHITECTURE.md:2: the package ledger stands in no row")
 
 
-@pytest.mark.parametrize("text", ["see /wor" + "k/main", "Issue" + " #12 says", "at /far" + "m/x"])
-def test_nothing_names_a_machine_or_a_ticket(tmp_path: Path, text: str) -> None:
-    (tmp_path / "code.py").write_text(f"# {text}\n")
-    (wrong,) = found(tmp_path, "sound\n")
-    assert wrong.startswith("code.py:1: ")
+def test_nothing_names_a_ticket_or_the_checkouts_own_folder(tmp_path: Path) -> None:
+    for text in ("Issue" + " #12 says", f"see {tmp_path}/code.py", f"`{tmp_path}`"):
+        (tmp_path / "code.py").write_text(f"# {text}\n")
+        (wrong,) = found(tmp_path, "sound\n")
+        assert wrong.startswith("code.py:1: ")
+
+
+@pytest.mark.parametrize("text", ["see /machine/project", "`/builds/x`", "(/Users/me/x)", "```sh\ncd /mnt/x\n```"])
+def test_no_page_names_a_folder_of_somebodys_machine(tmp_path: Path, text: str) -> None:
+    (wrong,) = found(tmp_path, text)
+    assert "is a folder of somebody's machine" in wrong
 
 
 def test_words_that_only_look_alike_pass(tmp_path: Path) -> None:
-    assert found(tmp_path, "a/work/b, $HOME/work/, networks #1\n") == []
+    alike = "a/builds/b, $HOME/builds/, https://host/builds/x, hdfs://onprem@/builds/x, networks #1, and/or/not"
+    assert found(tmp_path, f"{alike}, `/opt/hadoop/bin`, `/api/v2/dags`, /etc/hosts, {tmp_path}s\n") == []
