@@ -20,6 +20,7 @@ _SECRET = re.compile(
     r"x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|awsaccesskeyid|signature)=",
     re.IGNORECASE,
 )
+_USER = re.compile(r"://([^@]*)@")
 _COLLAPSING = {"file", "hdfs", "sftp"}
 _FORM = "Write scheme://connection_id@authority/path, for example gs://acme_gcp@bucket/folder/"
 
@@ -90,18 +91,15 @@ _NO_SECRETS = "Put it into the Airflow connection and write scheme://connection_
 
 
 def carries_credential(text: str) -> bool:
-    """True if a text looks like an address with a password, a key, a token or a SAS in it."""
+    """True if a text holds, anywhere, what looks like an address with a password, a key, a token or a SAS in it."""
     if _SECRET.search(text):
         return True
-    match = _SCHEME.match(text)
-    if match is None:
-        return False
-    authority, _, path = text[match.end() :].partition("/")
-    user, at, _ = authority.rpartition("@")
-    slash_in_password = not at and ":" in authority and "@" in path.partition("/")[0]
-    return ":" in user or slash_in_password
+    # Up to the first @: a password may hold slashes. Three slashes begin a path, in which a colon is a colon.
+    return any(":" in match[1] and not match[1].startswith("/") for match in _USER.finditer(text))
 
 
 def _short(text: str) -> str:
+    if "@" in text and ":" in text and "://" not in text:
+        return "an address"
     shown = repr(text)
     return shown if len(shown) <= 200 else f"{shown[:200]}..."

@@ -6,6 +6,11 @@ from typing import Any
 
 from airflow_datamove import __version__
 
+HADOOP_FIELDS: dict[str, Any] = {
+    "hidden-fields": ["host", "port", "schema", "password", "extra"],
+    "relabeling": {"login": "Hadoop user"},
+    "placeholders": {"login": "airflow"},
+}
 _TEXT = ["string", "null"]
 
 
@@ -38,11 +43,7 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "airflow_datamove.hooks.hadoop.HadoopHook",
                 "hook-name": "Hadoop (DistCp on YARN)",
                 "connection-type": "hadoop",
-                "ui-field-behaviour": {
-                    "hidden-fields": ["host", "port", "schema", "password", "extra"],
-                    "relabeling": {"login": "Hadoop user"},
-                    "placeholders": {"login": "airflow"},
-                },
+                "ui-field-behaviour": HADOOP_FIELDS,
                 "conn-fields": {
                     "resource_manager": _field("Resource manager URLs", "http://rm1:8088,http://rm2:8088"),
                     "history_server": _field("JobHistory server URL", "http://history:19888"),

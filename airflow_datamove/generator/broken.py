@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Iterable
 
 from airflow.sdk import DAG
@@ -23,7 +23,8 @@ class BrokenDag(DAG):
 
 def broken_dag(file: str, text: str) -> BrokenDag:
     """The DAG that shows ``text`` for one YAML file."""
-    dag = BrokenDag(dag_id=f"broken.{re.sub(r'[^A-Za-z0-9_.-]', '_', file)}", schedule=None)
+    # A path may be longer than a DAG id, and hold what an id cannot.
+    dag = BrokenDag(dag_id=f"broken.{hashlib.sha256(file.encode()).hexdigest()[:32]}", schedule=None)
     dag.mistakes_text = text
     return dag
 

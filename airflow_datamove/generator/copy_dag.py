@@ -34,16 +34,17 @@ def copy_dag(name: str, tenant: Tenant, platform: Platform, limits: Limits, lane
         catchup=False,
         max_active_runs=_MOST_RUNS,
         is_paused_upon_creation=False,
+        # A DAG belongs to the file that names it, not to any file whose reading happens to build it.
+        auto_register=False,
         tags={name, lane, "datamove"},
         default_args=task_defaults(name, tenant),
         access_control=tenant.access or None,
         params=_form(limits),
         doc_md=_DOC,
     ) as dag:
-        fields: dict[str, Any] = {field: f"{{{{ params.{field} }}}}" for field in _FORM}
         copy = SizeRoutedCopyOperator(
             task_id="copy",
-            **fields,
+            posted=True,
             **copy_arguments(platform, limits, lane, slots=None),
             params={PARAM: {"lane": lane, "distcp": False, "limits": limits.to_dict()}},
         )

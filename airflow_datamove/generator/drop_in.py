@@ -31,7 +31,9 @@ def error_dags() -> dict[str, DAG]:
     if get_parsing_context().dag_id:
         return {}
     by_file = defaultdict(list)
-    for mistake in check_folder(read_folder(configured_folder())).mistakes:
+    folder = check_folder(read_folder(configured_folder()))
+    dags_of(folder, file="")
+    for mistake in folder.mistakes:
         by_file[mistake.file].append(mistake)
     if not by_file:
         return {}

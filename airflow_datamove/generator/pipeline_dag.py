@@ -31,6 +31,8 @@ def pipeline_dag(
         schedule=pipeline.schedule,
         catchup=False,
         is_paused_upon_creation=False,
+        # A DAG belongs to the file that names it, not to any file whose reading happens to build it.
+        auto_register=False,
         tags={tenant_name, "datamove", *lanes},
         default_args=task_defaults(tenant_name, tenant),
         access_control=tenant.access or None,

@@ -1,7 +1,8 @@
 """Turns a folder of YAML into a folder of small DAG files that Airflow can read: :func:`write_stubs`.
 
     <target>/platform.yaml, tenants/...        a copy of the YAML, so that the DAG files need no path of this machine
-    <target>/<tenant>.py                       the tenant's healthy DAGs; as old as the newest of its YAML
+    <target>/<tenant>.py                       the tenant's healthy DAGs; written anew when any of its YAML changed,
+                                               because Airflow reads a DAG file again only when its time changed
     <target>/tenants/acme/x.pipeline.yaml.py   a mistake in x.pipeline.yaml, as an import error
 
 A broken ``platform.yaml`` leaves the last sound one in force: a slip of the platform team must not stop every tenant.
@@ -13,17 +14,21 @@ import hashlib
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from airflow_datamove import __version__
 from airflow_datamove.generator.broken import text_of
+from airflow_datamove.generator.tenant_dags import dags_of
 from airflow_datamove.scheduling.admission import check_folder
-from airflow_datamove.spec.folder import PLATFORM_FILE, TENANTS_FOLDER, Folder, read_folder
-from airflow_datamove.spec.mistakes import Mistake
+from airflow_datamove.spec.folder import PLATFORM_FILE, TENANTS_FOLDER, read_folder
+from airflow_datamove.spec.mistakes import Mistake, Place
 
 _FINGERPRINT = ".fingerprint"
 
 _HEALTHY = '''"""The DAGs of the tenant {tenant}, written from its YAML for Airflow. Changes to this file are lost."""
+
+# {fingerprint}
 
 from pathlib import Path
 
@@ -54,17 +59,18 @@ def write_stubs(source: Path, target: Path) -> bool:
     if known.exists() and known.read_text() == fingerprint:
         return False
     broken_platform = [m for m in read_folder(source, tenant="").mistakes if m.file == PLATFORM_FILE]
-    wanted = _copy_yaml(source, target, keep_platform=bool(broken_platform))
+    wanted, unreadable = _copy_yaml(source, target, keep_platform=bool(broken_platform))
     _remove_all_but(target, wanted | {path.relative_to(target) for path in target.rglob("*.py")})
     folder = check_folder(read_folder(target))
+    dags_of(folder, file="")
     if broken_platform:
         folder.mistakes = [*broken_platform, *(m for m in folder.mistakes if m.file != PLATFORM_FILE)]
     for name in folder.tenants:
         stub = Path(f"{name}.py")
-        _write(target / stub, _HEALTHY.format(tenant=name))
-        _as_old_as_its_yaml(target, name)
+        of_tenant = _fingerprint(target, [target / PLATFORM_FILE, *_yaml_below(target / TENANTS_FOLDER / name)])
+        _write(target / stub, _HEALTHY.format(tenant=name, fingerprint=of_tenant))
         wanted.add(stub)
-    for file, text in _mistakes(folder).items():
+    for file, text in _mistakes([*unreadable, *folder.mistakes]).items():
         stub = Path(f"{file}.py")
         _write(target / stub, _BROKEN.format(file=file, text=text))
         wanted.add(stub)
@@ -74,53 +80,59 @@ def write_stubs(source: Path, target: Path) -> bool:
 
 
 def fingerprint_of(source: Path) -> str:
-    """Changes whenever a YAML file comes, goes or is written."""
-    seen = hashlib.sha256()
-    for path in _yaml_files(source):
-        stat = path.stat()
-        seen.update(f"{path.relative_to(source)}\0{stat.st_mtime_ns}\0{stat.st_size}\0".encode())
+    """Changes whenever a YAML file comes, goes or is written, and with the version of this package."""
+    return _fingerprint(source, _yaml_files(source))
+
+
+def _fingerprint(root: Path, files: Iterable[Path]) -> str:
+    seen = hashlib.sha256(__version__.encode())
+    for path in files:
+        try:
+            stat = path.stat()
+            state = f"{stat.st_mtime_ns} {stat.st_size}"
+        except OSError as error:
+            state = f"error {error.errno}"
+        seen.update(f"{path.relative_to(root)}\0{state}\0".encode(errors="surrogateescape"))
     return seen.hexdigest()
 
 
 def _yaml_files(source: Path) -> Iterator[Path]:
     if (source / PLATFORM_FILE).is_file():
         yield source / PLATFORM_FILE
-    for parent, folders, files in os.walk(source / TENANTS_FOLDER):
+    yield from _yaml_below(source / TENANTS_FOLDER)
+
+
+def _yaml_below(home: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(home):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.endswith((".yaml", ".yml")) and not name.startswith("."):
                 yield Path(parent, name)
 
 
-def _copy_yaml(source: Path, target: Path, *, keep_platform: bool) -> set[Path]:
-    """Copies the YAML; empty tenant folders too, because a missing ``tenant.yaml`` is a mistake to show."""
-    wanted = set()
+def _copy_yaml(source: Path, target: Path, *, keep_platform: bool) -> tuple[set[Path], list[Mistake]]:
+    """Copies the YAML. A file that cannot be read is a mistake of its own, and its last copy goes."""
+    wanted, unreadable = set(), []
     for path in _yaml_files(source):
         relative = path.relative_to(source)
-        wanted.add(relative)
         if keep_platform and relative == Path(PLATFORM_FILE):
+            wanted.add(relative)
             continue
         try:
             _write(target / relative, path.read_bytes())
-        except FileNotFoundError:
-            wanted.discard(relative)
-    return wanted
+        except OSError as error:
+            remedy = "Mend the link or the permissions"
+            unreadable.append(Mistake(relative.as_posix(), Place(1, 1), f"cannot be read: {error.strerror}", remedy))
+        else:
+            wanted.add(relative)
+    return wanted, unreadable
 
 
-def _mistakes(folder: Folder) -> dict[str, str]:
+def _mistakes(mistakes: Iterable[Mistake]) -> dict[str, str]:
     by_file: dict[str, list[Mistake]] = defaultdict(list)
-    for mistake in folder.mistakes:
+    for mistake in mistakes:
         by_file[mistake.file].append(mistake)
     return {file: text_of(mistakes) for file, mistakes in by_file.items()}
-
-
-def _as_old_as_its_yaml(target: Path, tenant: str) -> None:
-    """Gives a stub the time of the newest YAML that it depends on: a DAG file is read again only when it is younger."""
-    files = [target / PLATFORM_FILE, *(target / TENANTS_FOLDER / tenant).rglob("*.y*ml")]
-    newest = max(path.stat().st_mtime_ns for path in files if path.exists())
-    stub = target / f"{tenant}.py"
-    if stub.stat().st_mtime_ns != newest:
-        os.utime(stub, ns=(newest, newest))
 
 
 def _write(path: Path, content: str | bytes) -> None:

@@ -29,7 +29,7 @@ def build_dags(root: Path, tenant: str, *, file: str) -> dict[str, DAG]:
 
 
 def dags_of(folder: Folder, *, file: str, only: str | None = None) -> dict[str, DAG]:
-    """Builds the DAGs of every sound tenant of a checked folder.
+    """Builds the DAGs of every sound tenant of a checked folder; a pipeline that Airflow refuses becomes a mistake.
 
     :param only: build just the DAG of this id.
     """
@@ -44,7 +44,10 @@ def dags_of(folder: Folder, *, file: str, only: str | None = None) -> dict[str, 
                 found[dag_id] = copy_dag(name, tenant.tenant, platform, limits, lane)
         for file_name, each in tenant.pipelines.items():
             if only in (None, dag_id := f"{name}.{file_name}"):
-                found[dag_id] = pipeline_dag(name, tenant.tenant, platform, limits, file_name, each.pipeline)
+                try:
+                    found[dag_id] = pipeline_dag(name, tenant.tenant, platform, limits, file_name, each.pipeline)
+                except Exception as error:  # whatever one pipeline meets in Airflow, its siblings must not miss
+                    folder.mistakes.append(each.document.mistake((), f"Airflow refuses the pipeline: {error}"))
     for dag in found.values():
         dag.fileloc = file
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_datamove.errors import DatamoveError
 
@@ -22,12 +22,3 @@ def failing_as_airflow() -> Iterator[None]:
         if error.retryable:
             raise
         raise AirflowFailException(str(error)) from error
-
-
-def fail(message: str, *, retryable: bool) -> None:
-    """Fails the task with a message that came from elsewhere (a trigger's event).
-
-    :raises AirflowException: if trying again may help.
-    :raises AirflowFailException: if not.
-    """
-    raise AirflowException(message) if retryable else AirflowFailException(message)

@@ -9,6 +9,7 @@ from airflow.sdk import BaseHook
 from airflow_datamove.distcp.cluster import Cluster
 from airflow_datamove.distcp.job import DistCpJob
 from airflow_datamove.hooks.connections import AirflowConnections
+from airflow_datamove.provider_info import HADOOP_FIELDS
 
 
 class HadoopHook(BaseHook):
@@ -47,11 +48,4 @@ class HadoopHook(BaseHook):
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Only the user name is asked for, besides the fields of our own."""
-        return UI_FIELDS
-
-
-UI_FIELDS: dict[str, Any] = {
-    "hidden-fields": ["host", "port", "schema", "password", "extra"],
-    "relabeling": {"login": "Hadoop user"},
-    "placeholders": {"login": "airflow"},
-}
+        return HADOOP_FIELDS

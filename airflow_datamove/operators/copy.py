@@ -10,6 +10,7 @@ from airflow.sdk import Context
 
 from airflow_datamove.address import Address
 from airflow_datamove.distcp.uri import obstacle
+from airflow_datamove.errors import Cancelled, CopyFailed
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.operators.distcp import DistCpOperator
@@ -65,7 +66,7 @@ class SizeRoutedCopyOperator(DistCpOperator):
     def execute(self, context: Context) -> Any:
         """Measures, chooses the route, and copies or hands over."""
         with failing_as_airflow():
-            request = self.requested()
+            request = self.requested(context)
             decision = self._choose(request)
             self.log.info("Route %s, because %s", decision.route, decision.reason)
             if decision.route is not Route.DISTCP:
@@ -93,16 +94,24 @@ class SizeRoutedCopyOperator(DistCpOperator):
     def _copy(self, context: Context, request: CopyRequest, decision: RouteDecision) -> dict[str, Any]:
         rate = self.rate(request, distcp=False)
         self.log.info("Copying at no more than %s", format_rate(rate) if rate else "the machine's speed")
-        report = copy(
-            Address.parse(request.source),
-            Address.parse(request.destination),
-            AirflowConnections(),
-            CopyOptions(overwrite=Overwrite(request.overwrite), mirror=request.mirror, threads=self.threads, rate=rate),
-            progress=_Shown(self, context),
-            cancelled=self._cancelled,
-            reason=decision.reason,
-            route=decision.route,
+        options = CopyOptions(
+            overwrite=Overwrite(request.overwrite), mirror=request.mirror, threads=self.threads, rate=rate
         )
+        try:
+            report = copy(
+                Address.parse(request.source),
+                Address.parse(request.destination),
+                AirflowConnections(),
+                options,
+                progress=_Shown(self, context),
+                cancelled=self._cancelled,
+                reason=decision.reason,
+                route=decision.route,
+            )
+        except (CopyFailed, Cancelled) as error:
+            if error.report is not None:
+                self.leave_report(context, error.report, request)
+            raise
         return self.leave_report(context, report, request)
 
     def _handed_over(self, request: CopyRequest, decision: RouteDecision) -> dict[str, Any]:
@@ -121,15 +130,7 @@ class _Shown:
         now = time.monotonic()
         if now - self._kept >= _KEEP_EVERY:
             self._kept = now
-            self._store.set(
-                PROGRESS_KEY,
-                {
-                    "files_done": progress.files_done,
-                    "files": progress.files,
-                    "bytes_done": progress.bytes_done,
-                    "bytes": progress.bytes,
-                },
-            )
+            self._keep(progress)
         if now - self._logged >= _LOG_EVERY:
             self._logged = now
             self._log.info(
@@ -140,3 +141,17 @@ class _Shown:
                 format_size(progress.bytes),
                 format_rate(progress.rate),
             )
+
+    def _keep(self, progress: Progress) -> None:
+        try:
+            self._store.set(
+                PROGRESS_KEY,
+                {
+                    "files_done": progress.files_done,
+                    "files": progress.files,
+                    "bytes_done": progress.bytes_done,
+                    "bytes": progress.bytes,
+                },
+            )
+        except Exception as error:  # whatever keeps progress from being shown must not end the copy
+            self._log.warning("Progress could not be kept: %s", error)

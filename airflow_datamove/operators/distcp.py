@@ -14,7 +14,7 @@ from airflow.sdk.types import TaskInstanceKey
 from airflow_datamove.address import Address
 from airflow_datamove.distcp.job import DistCpJob, DistCpRequest, JobRef
 from airflow_datamove.distcp.sizing import size_job
-from airflow_datamove.errors import Cancelled, TrackingLost
+from airflow_datamove.errors import Cancelled, ClusterUnavailable, TrackingLost
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.hooks.hadoop import HadoopHook
@@ -56,8 +56,10 @@ class DistCpOperator(BaseOperator):
     :param mirror: also delete what the source lacks (templated).
     :param priority: 0 to 99, for the record (templated).
     :param client: who asks (templated).
-    :param slots: slots of the link that the job takes; by default ``pool_slots``, or the tenant's most (templated).
+    :param slots: slots of the link that the job takes, at most ``pool_slots``, which is the default; with ``limits`` by
+        default the tenant's most (templated).
     :param slot_rate: rate of one slot, ``"25 MiB/s"`` or bytes/s; the tenant's link decides where ``limits`` are given.
+    :param posted: the run's conf is the request, instead of the fields above.
     :param hadoop_conn_id: connection of type ``hadoop`` (templated).
     :param queue: YARN queue; by default the connection's.
     :param properties: Hadoop properties of the job, from a short list.
@@ -101,6 +103,7 @@ class DistCpOperator(BaseOperator):
         limits: Limits | Mapping[str, Any] | None = None,
         lane: str = "normal",
         handed_over: Mapping[str, Any] | None = None,
+        posted: bool = False,
         poll_interval: float = 5.0,
         deferrable: bool = True,
         **kwargs: Any,
@@ -120,6 +123,7 @@ class DistCpOperator(BaseOperator):
         self.limits = Limits.from_dict(dict(limits)) if isinstance(limits, Mapping) else limits
         self.lane = lane
         self.handed_over = handed_over
+        self.posted = posted
         self.poll_interval = poll_interval
         self.deferrable = deferrable
         self.route = "distcp"
@@ -128,7 +132,9 @@ class DistCpOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Submits the job, or joins it, and waits for it."""
         with failing_as_airflow():
-            return self.copy_by_distcp(context, self.requested(), str((self.handed_over or _ASKED_FOR)["reason"]))
+            return self.copy_by_distcp(
+                context, self.requested(context), str((self.handed_over or _ASKED_FOR)["reason"])
+            )
 
     def execute_complete(self, context: Context, event: Mapping[str, Any], ref: dict[str, Any], reason: str) -> Any:
         """The job has ended: verify, and report.
@@ -145,16 +151,18 @@ class DistCpOperator(BaseOperator):
         """Stops the client that submits, and the job if this process waits for it."""
         self._cancelled.set()
 
-    def requested(self) -> CopyRequest:
-        """The request, once templates are rendered.
+    def requested(self, context: Context) -> CopyRequest:
+        """The request: handed over, posted, or the fields once their templates are rendered.
 
         :raises SpecError: if it is not sound.
         :raises Refused: if the tenant may not do that.
         """
-        request = read_request(
-            self.handed_over["request"]
-            if self.handed_over
-            else {
+        if self.handed_over:
+            values = self.handed_over["request"]
+        elif self.posted:
+            values = context["dag_run"].conf or {}
+        else:
+            values = {
                 "source": self.source,
                 "destination": self.destination,
                 "overwrite": self.overwrite,
@@ -164,7 +172,7 @@ class DistCpOperator(BaseOperator):
                 "slots": _whole(self.slots),
                 "route": self.route,
             }
-        )
+        request = read_request(values)
         if self.limits:
             admit(request, self.limits, lane=self.lane)
         return request
@@ -176,7 +184,8 @@ class DistCpOperator(BaseOperator):
         """
         if self.limits:
             return self.limits.slots(request, distcp=distcp, lane=self.lane) * self.limits.slot_rate
-        return (request.slots or self.pool_slots) * parse_rate(self.slot_rate) if distcp else None
+        # A task that runs faster than the slots it holds takes what others have been promised.
+        return min(request.slots or self.pool_slots, self.pool_slots) * parse_rate(self.slot_rate) if distcp else None
 
     def copy_by_distcp(self, context: Context, request: CopyRequest, reason: str) -> Any:
         """Submits the job of a request, or joins the one that runs already, and waits for it.
@@ -185,7 +194,7 @@ class DistCpOperator(BaseOperator):
         """
         hook = HadoopHook(self.hadoop_conn_id)
         job = hook.get_conn()
-        job.check()
+        self._check(context, job)
         source = Address.parse(request.source)
         with open_store(source, AirflowConnections()) as store:
             measure = measure_source(store, source)
@@ -198,6 +207,9 @@ class DistCpOperator(BaseOperator):
             # Airflow keeps a link when the task has ended; people want it while the job runs.
             for key in (YarnApplicationLink.XCOM, YarnApplicationLink().xcom_key):
                 context["ti"].xcom_push(key=key, value=page)
+        if self._cancelled.is_set():
+            job.kill(ref)
+            raise Cancelled(f"cancelled: {ref.application_id} was killed")
         if self.deferrable and ref.application_id:
             self.defer(
                 trigger=DistCpTrigger(
@@ -222,9 +234,20 @@ class DistCpOperator(BaseOperator):
 
     def _finish(self, context: Context, job: DistCpJob, ref: dict[str, Any], reason: str) -> dict[str, Any]:
         known = JobRef.from_dict(ref)
-        request = self.requested()
+        request = self.requested(context)
         asked = self._job_request(context, request, maps=max(1, known.maps), bandwidth=1)
         return self.leave_report(context, job.result(known, asked, reason=reason), request)
+
+    def _check(self, context: Context, job: DistCpJob) -> None:
+        """Makes sure that there is a cluster. At the first try its absence is final, since nothing was submitted; later
+        a job of an earlier try may be running, and must be joined once the cluster answers again.
+        """
+        try:
+            job.check()
+        except ClusterUnavailable as error:
+            if context["ti"].try_number > 1:
+                raise TrackingLost(error.message, remedy=error.remedy) from error
+            raise
 
     def _wait(self, job: DistCpJob, ref: JobRef) -> None:
         """Waits here, holding the worker; a cancelled task ends the job."""

@@ -7,14 +7,16 @@ the cluster policy); the operators ask it again once templates are rendered, bef
 from __future__ import annotations
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import PathConflict, Refused
+from airflow_datamove.distcp.options import check_properties
+from airflow_datamove.errors import PathConflict, Refused, WrongUse
 from airflow_datamove.scheduling.limits import Limits, lanes_up_to, limits_of
 from airflow_datamove.scheduling.links import slots_of
-from airflow_datamove.spec.fields import LANES, before_templates, has_template
+from airflow_datamove.spec.fields import LANES
 from airflow_datamove.spec.folder import Folder, TenantFolder
 from airflow_datamove.spec.mistakes import Problem, did_you_mean
 from airflow_datamove.spec.platform import Platform
 from airflow_datamove.spec.request import CopyRequest
+from airflow_datamove.spec.templates import before_templates, has_template
 from airflow_datamove.transfer.path_rule import refuse_overlap
 
 
@@ -54,12 +56,10 @@ def refusals(
         found.append(Problem(("lane",), f"this is the lane {lane!r}, not {request.lane!r}", f"Post it to {right}"))
     if not templates and (overlap := _overlap(request)):
         found.append(overlap)
-    pool = limits.clamp_slots(limits.max_slots, distcp=False, lane=wanted)
-    if request.route == "worker" and request.slots is not None and pool < request.slots <= limits.max_slots:
+    pool = limits.clamp_slots(limits.max_slots, distcp=request.route == "distcp", lane=wanted)
+    if request.route in ("worker", "distcp") and request.slots and pool < request.slots <= limits.max_slots:
         found.append(
-            Problem(
-                ("slots",), f"{request.slots} slots are more than the pool of the lane has", f"Ask for at most {pool}"
-            )
+            Problem(("slots",), f"{request.slots} slots are more than its pool has", f"Ask for at most {pool}")
         )
     if request.slots is not None and request.slots > limits.max_slots:
         found.append(
@@ -97,6 +97,13 @@ def check_folder(folder: Folder) -> Folder:
     if folder.platform is None:
         folder.tenants.clear()
         return folder
+    if folder.platform.hadoop and folder.platform_document:
+        try:
+            check_properties(folder.platform.hadoop.properties)
+        except WrongUse as error:
+            path = ("hadoop", "properties")
+            folder.mistakes.append(folder.platform_document.mistake(path, error.message, error.remedy))
+            folder.tenants.clear()
     for tenant in list(folder.tenants.values()):
         if _check_tenant(folder, tenant, folder.platform):
             _check_pipelines(folder, tenant, limits_of(tenant.name, tenant.tenant, folder.platform))

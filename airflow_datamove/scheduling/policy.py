@@ -37,20 +37,9 @@ def task_instance_mutation_hook(task_instance: TaskInstance, dag_run: DagRun | N
     conf = dag_run.conf if isinstance(dag_run.conf, dict) else {}
     limits, lane, distcp = Limits.from_dict(carried["limits"]), str(carried["lane"]), bool(carried["distcp"])
     if _is_being_posted(task_instance, dag_run):
-        admit(read_posted(conf), limits, lane=lane)
+        admit(read_request(conf), limits, lane=lane)
     task_instance.priority_weight = priority_weight(lane, _whole(conf.get("priority"), _default("priority")))
     task_instance.pool_slots = limits.clamp_slots(_whole(conf.get("slots"), None), distcp=distcp, lane=lane)
-
-
-def read_posted(conf: dict[str, Any]) -> CopyRequest:
-    """Reads the conf of a copy run; a field that the UI's form left empty is as good as not there.
-
-    :raises SpecError: if it is not a sound request.
-    """
-    return read_request({name: value for name, value in conf.items() if not (value is None and name in _OPTIONAL)})
-
-
-_OPTIONAL = {"lane", "slots"}
 
 
 def _default(field: str) -> int:

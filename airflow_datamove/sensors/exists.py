@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context
-from airflow.sdk.exceptions import AirflowSensorTimeout
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import Refused
 from airflow_datamove.hooks.connections import AirflowConnections
-from airflow_datamove.hooks.failing import fail, failing_as_airflow
+from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.scheduling.admission import within
 from airflow_datamove.scheduling.limits import Limits
 from airflow_datamove.triggers.exists import ExistsTrigger, stands
@@ -63,7 +63,7 @@ class ExistsSensor(BaseSensorOperator):
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:
         """What the trigger saw."""
         if error := event.get("error"):
-            fail(str(error), retryable=bool(event.get("retryable")))
+            raise AirflowFailException(str(error))
         if not event.get("exists"):
             raise AirflowSensorTimeout(f"nothing came to stand at {self.address} in {self.timeout} seconds")
 

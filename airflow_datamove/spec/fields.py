@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-import jinja2
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
 
-from airflow_datamove.address import Address
+from airflow_datamove.address import Address, carries_credential
 from airflow_datamove.errors import SpecError
 from airflow_datamove.quantity import parse_rate, parse_size
+from airflow_datamove.spec.templates import check_templates, without_templates
 from airflow_datamove.stores import registry
 
 Lane = Literal["urgent", "normal", "bulk"]
@@ -18,7 +18,6 @@ LANES: tuple[Lane, ...] = ("bulk", "normal", "urgent")
 """The lanes, lowest first."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
 class Model(BaseModel):
@@ -36,35 +35,23 @@ def check_name(name: Any) -> str:
     return name
 
 
-def check_address(text: Any) -> str:
-    """An address as written, perhaps with Jinja templates in it, whose form and scheme are sound.
+def check_address(text: Any, info: ValidationInfo) -> str:
+    """An address whose form and scheme are sound. In YAML it may hold templates; a posted one is taken as it stands.
 
     :raises AddressError: as :meth:`Address.parse` and :func:`airflow_datamove.stores.registry.check` do.
-    :raises SpecError: if a template cannot be read.
+    :raises SpecError: if a template cannot be read, or names what a tenant may not see.
     """
-    if isinstance(text, str) and ("{{" in text or "{%" in text):
-        try:
-            jinja2.Environment().parse(text)
-        except jinja2.TemplateSyntaxError as error:
-            raise SpecError(f"the template in {text!r} cannot be read: {error.message}") from None
-    registry.check(Address.parse(without_templates(text)))
+    if isinstance(text, str) and in_yaml(info) and not carries_credential(text):
+        check_templates(text)
+        registry.check(Address.parse(without_templates(text)))
+    else:
+        registry.check(Address.parse(text))
     return str(text)
 
 
-def without_templates(text: Any) -> Any:
-    """The text with each Jinja template replaced by ``x``, so that the rest can be looked at before rendering."""
-    return _TEMPLATE.sub("x", text) if isinstance(text, str) else text
-
-
-def before_templates(text: str) -> str:
-    """The text up to its first Jinja template."""
-    match = _TEMPLATE.search(text)
-    return text[: match.start()] if match else text
-
-
-def has_template(text: str) -> bool:
-    """True if the text holds a Jinja template."""
-    return _TEMPLATE.search(text) is not None
+def in_yaml(info: ValidationInfo) -> bool:
+    """True if what is validated was written in YAML, whose text fields Airflow renders."""
+    return bool(info.context and info.context.get("yaml"))
 
 
 def _fraction(value: Any) -> float:

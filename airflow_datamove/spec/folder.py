@@ -92,7 +92,7 @@ def read_model(path: Path, shown: str, model: type[M]) -> tuple[M, Document]:
     except Mistake as mistake:
         raise ExceptionGroup(shown, [mistake]) from None
     try:
-        return model.model_validate(document.values), document
+        return model.model_validate(document.values, context={"yaml": True}), document
     except ValidationError as error:
         found = [document.mistake(each.path, each.message, each.remedy) for each in problems_of(error, model)]
         raise ExceptionGroup(shown, found) from None

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
+from airflow_datamove.address import carries_credential
 from airflow_datamove.errors import DatamoveError, SpecError
 
 _SHOWN = 80
+_KEYED_SECRET = re.compile(
+    r"(password|passwd|secret|token|credential|connection_string|account[._-]?key)\s*['\"]?\s*[:=]", re.I
+)
 
 
 class Place(NamedTuple):
@@ -48,11 +53,15 @@ class Problem(NamedTuple):
 
 
 def excerpt(lines: Sequence[str], place: Place) -> str:
-    """The line of ``place`` with one before and one after, and a caret under the column."""
+    """The line of ``place`` with one before and one after, and a caret under the column.
+
+    A line that seems to hold a credential is not shown: who may see import errors sees those of every tenant.
+    """
     shown = []
     for number in range(max(1, place.line - 1), min(len(lines), place.line + 1) + 1):
         text = lines[number - 1]
-        shown.append(f"{number:>5} | {text[:160]}")
+        secret = carries_credential(text) or _KEYED_SECRET.search(text) is not None
+        shown.append(f"{number:>5} | {'(not shown: it carries a credential)' if secret else text[:160]}")
         if number == place.line and place.column <= 160:
             shown.append(f"      | {' ' * (place.column - 1)}^")
     return "\n".join(shown)

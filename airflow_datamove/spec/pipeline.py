@@ -2,35 +2,59 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from airflow_datamove.errors import SpecError
 from airflow_datamove.spec.fields import AddressText, Model, Name
 from airflow_datamove.spec.request import CopyRequest
+from airflow_datamove.spec.templates import without_templates
 
-_PRESETS = {"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"}
+_ANY_DAY = datetime(2026, 1, 1)
+_DAY = 24 * 3600
+_PRESETS = {"@once", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"}
 
 
 def _check_schedule(value: Any) -> str | None:
     if value is None:
         return None
-    from croniter import croniter
+    from croniter import CroniterBadDateError, croniter
 
-    if not isinstance(value, str) or not (value in _PRESETS or (croniter.is_valid(value) and len(value.split()) == 5)):
+    if isinstance(value, str) and croniter.is_valid(value) and len(value.split()) == 5:
+        try:
+            croniter(value, _ANY_DAY).get_next()
+        except CroniterBadDateError:
+            raise SpecError(f"{value!r} never comes", remedy="Name a day that exists") from None
+    elif value not in _PRESETS:
         raise SpecError(
             f"{str(value)[:80]!r} is not a schedule", remedy='Write five cron fields, "0 2 * * *", or @daily, or null'
         )
-    return value
+    return str(value)
+
+
+def _check_no_glob(text: str) -> str:
+    if set("*?[{") & set(without_templates(text)):
+        raise SpecError("a pre-condition cannot be a glob", remedy="Name one file, such as .../_SUCCESS")
+    return text
+
+
+def _check_steps(steps: dict[str, Step]) -> dict[str, Step]:
+    for name in steps:
+        if name.startswith("when_") or name.endswith("_distcp"):
+            raise SpecError(f"a step cannot be called {name!r}", remedy="when_... and ..._distcp are tasks of ours")
+    return steps
 
 
 class Exists(Model):
     """A pre-condition: something stands at an address."""
 
-    exists: Annotated[AddressText, Field(description="Address of a file or directory to wait for")]
-    timeout: Annotated[int, Field(ge=1, description="Seconds to wait before the run fails")] = 24 * 3600
-    every: Annotated[int, Field(ge=1, description="Seconds between two looks")] = 30
+    exists: Annotated[
+        AddressText, AfterValidator(_check_no_glob), Field(description="Address of a file or directory to wait for")
+    ]
+    timeout: Annotated[int, Field(ge=1, le=366 * _DAY, description="Seconds to wait before the run fails")] = _DAY
+    every: Annotated[int, Field(ge=1, le=_DAY, description="Seconds between two looks")] = 30
 
 
 class Step(Model):
@@ -45,4 +69,4 @@ class Pipeline(Model):
     description: str = ""
     schedule: Annotated[str | None, BeforeValidator(_check_schedule), Field(description="Cron or preset; UTC")] = None
     when: Annotated[list[Exists], Field(description="Pre-conditions; all must hold")] = []
-    steps: Annotated[dict[Name, Step], Field(min_length=1)]
+    steps: Annotated[dict[Name, Step], Field(min_length=1), AfterValidator(_check_steps)]

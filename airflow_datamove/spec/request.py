@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 
 from airflow_datamove.errors import SpecError
-from airflow_datamove.spec.fields import AddressText, Lane, Model
+from airflow_datamove.spec.fields import AddressText, Lane, Model, in_yaml
 from airflow_datamove.spec.mistakes import problems_of
+from airflow_datamove.spec.templates import may_have_template
 
+_MAY_BE_EMPTY = ("lane", "slots")
 LOWEST_PRIORITY, HIGHEST_PRIORITY = 0, 99
+
+
+def _check_client(client: str, info: ValidationInfo) -> str:
+    if in_yaml(info) and may_have_template(client):
+        raise SpecError("a template has no place here", remedy="Write a plain name")
+    return client
 
 
 class CopyRequest(Model):
@@ -26,7 +34,9 @@ class CopyRequest(Model):
     priority: Annotated[
         int, Field(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, description="Order inside the lane; 99 is first")
     ] = 50
-    client: Annotated[str, Field(max_length=120, description="Who asks, for the show-back")] = ""
+    client: Annotated[
+        str, Field(max_length=120, description="Who asks, for the show-back"), AfterValidator(_check_client)
+    ] = ""
     lane: Annotated[Lane | None, Field(description="urgent, normal or bulk; a copy DAG has its own")] = None
     route: Annotated[
         Literal["auto", "worker", "distcp", "server_side"], Field(description="auto decides by size and store")
@@ -37,14 +47,14 @@ class CopyRequest(Model):
 
 
 def read_request(values: Any) -> CopyRequest:
-    """Reads the conf of a run.
+    """Reads the conf of a run; an optional field that the UI's form left empty is as good as not there.
 
     :raises SpecError: naming every field that is wrong, with the remedy of each.
     """
     if not isinstance(values, Mapping):
         raise SpecError("the request is not an object", remedy='Post {"conf": {"source": "...", "destination": "..."}}')
     try:
-        return CopyRequest.model_validate(dict(values))
+        return CopyRequest.model_validate({k: v for k, v in values.items() if v is not None or k not in _MAY_BE_EMPTY})
     except ValidationError as error:
         found = problems_of(error, CopyRequest)
         raise SpecError(

@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import SpecError
-from airflow_datamove.spec.fields import Lane, Model, Name, has_template
+from airflow_datamove.spec.fields import Lane, Model, Name
+from airflow_datamove.spec.templates import may_have_template
 from airflow_datamove.stores import registry
 
 _GLOB = set("*?[]{}\\")
@@ -16,7 +17,7 @@ _GLOB = set("*?[]{}\\")
 
 def _check_prefix(text: Any) -> str:
     address = registry.check(Address.parse(text))
-    if has_template(text) or _GLOB & set(address.path):
+    if may_have_template(text) or _GLOB & set(address.path):
         raise SpecError(
             f"{text!r} is a template or a glob", remedy="Write a plain folder, such as hdfs://onprem@/data/"
         )

@@ -10,15 +10,16 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import DatamoveError
+from airflow_datamove.errors import DatamoveError, Refused
 from airflow_datamove.hooks.connections import FetchedConnections
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.registry import open_store
+from airflow_datamove.transfer.glob import is_glob, unescape
 
 
 class ExistsTrigger(BaseTrigger):
     """Fires ``{"exists": True}`` once something stands at the address, ``{"exists": False}`` when time is up, and
-    ``{"error": text}`` when looking cannot help any more.
+    ``{"error": text}`` when looking again cannot help.
 
     :param address: the address, without templates or globs.
     :param poll_interval: seconds between two looks.
@@ -41,26 +42,34 @@ class ExistsTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Looks until it is there."""
         address = Address.parse(self.address)
-        try:
-            connections = await FetchedConnections.fetch([address.connection_id])
-            while not await asyncio.to_thread(stands, address, connections):
-                if time.time() + self.poll_interval > self.until:
-                    yield TriggerEvent({"exists": False})
+        while True:
+            try:
+                connections = await FetchedConnections.fetch([address.connection_id])
+                if await asyncio.to_thread(stands, address, connections):
+                    yield TriggerEvent({"exists": True})
                     return
-                await asyncio.sleep(self.poll_interval)
-        except DatamoveError as error:
-            yield TriggerEvent({"error": str(error), "retryable": error.retryable})
-        else:
-            yield TriggerEvent({"exists": True})
+            except DatamoveError as error:
+                if not error.retryable:
+                    yield TriggerEvent({"error": str(error)})
+                    return
+                # A store that is away for half an hour must not end a wait of a day.
+                self.log.warning("%s cannot be looked at: %s", self.address, error)
+            if time.time() + self.poll_interval > self.until:
+                yield TriggerEvent({"exists": False})
+                return
+            await asyncio.sleep(self.poll_interval)
 
 
 def stands(address: Address, connections: Connections) -> bool:
     """True if something stands at the address: a file, or a directory where it ends with a slash.
 
+    :raises Refused: for a glob.
     :raises StoreError: if the store cannot say.
     """
+    if is_glob(address.path):
+        raise Refused(f"{address} is a glob", remedy="Name one file or directory to wait for")
     with open_store(address, connections) as store:
+        path = unescape(address.path).rstrip("/") or "/"
         if not address.is_directory:
-            return store.exists(address.path)
-        path = address.path.rstrip("/") or "/"
+            return store.exists(path)
         return store.exists(path) and store.stat(path).kind == "directory"

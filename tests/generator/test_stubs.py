@@ -6,6 +6,7 @@ import os
 import runpy
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,14 +63,57 @@ def test_nothing_is_written_where_nothing_changed(source: Path, target: Path) ->
     assert {path: path.stat().st_mtime_ns for path in target.rglob("*")} == before
 
 
-def test_a_tenants_file_is_as_young_as_its_youngest_yaml(source: Path, target: Path) -> None:
+def test_a_tenants_file_is_written_anew_when_its_yaml_changes_or_goes(source: Path, target: Path) -> None:
     write_stubs(source, target)
     before = {name: (target / name).stat().st_mtime_ns for name in ("acme.py", "globex.py")}
     text = (source / ORDERS).read_text()
     (source / ORDERS).write_text(text.replace("billing", "finance"))
     assert write_stubs(source, target)
-    assert (target / "acme.py").stat().st_mtime_ns > before["acme.py"]
+    changed = (target / "acme.py").stat().st_mtime_ns
+    assert changed > before["acme.py"]
+    (source / ORDERS).unlink()
+    assert write_stubs(source, target)
+    assert (target / "acme.py").stat().st_mtime_ns > changed
     assert (target / "globex.py").stat().st_mtime_ns == before["globex.py"]
+
+
+def test_a_file_that_cannot_be_read_is_a_mistake_of_its_own(source: Path, target: Path) -> None:
+    (source / "tenants/acme/gone.pipeline.yaml").symlink_to("nowhere")
+    (source / "tenants/acme/folder.pipeline.yaml").mkdir()
+    write_stubs(source, target)
+    assert stubs(target) == {"acme.py", "globex.py", "tenants/acme/gone.pipeline.yaml.py"}
+    with pytest.raises(SpecError, match="cannot be read"):
+        runpy.run_path(str(target / "tenants/acme/gone.pipeline.yaml.py"))["dag"].validate()
+
+
+def test_a_deep_path_is_shown_like_any_other(source: Path, target: Path) -> None:
+    deep = source / "tenants/acme" / "/".join(["d" * 60] * 5)
+    deep.mkdir(parents=True)
+    (deep / "x.pipeline.yaml").write_text("steps: 1")
+    write_stubs(source, target)
+    [broken] = [stub for stub in stubs(target) if stub.endswith("x.pipeline.yaml.py")]
+    with pytest.raises(SpecError, match=r"x\.pipeline\.yaml:1:1"):
+        runpy.run_path(str(target / broken))["dag"].validate()
+
+
+def test_what_airflow_refuses_is_a_mistake_of_its_pipeline_alone(
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_datamove.generator import tenant_dags
+    from airflow_datamove.generator.pipeline_dag import pipeline_dag
+
+    build = pipeline_dag
+
+    def refusing(tenant: str, *rest: Any) -> Any:
+        if tenant == "acme":
+            raise ValueError("no such timetable")
+        return build(tenant, *rest)
+
+    monkeypatch.setattr(tenant_dags, "pipeline_dag", refusing)
+    write_stubs(source, target)
+    assert stubs(target) == {"acme.py", "globex.py", f"{ORDERS}.py"}
+    assert "no such timetable" in (target / f"{ORDERS}.py").read_text()
+    assert "acme.copy.normal" in dags_in(target / "acme.py")
 
 
 def test_a_mistake_is_raised_from_a_file_of_its_own_and_goes_when_it_is_mended(source: Path, target: Path) -> None:

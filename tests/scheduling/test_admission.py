@@ -72,7 +72,7 @@ def test_what_is_let_in_never_leaves_the_folder(tail: str) -> None:
         ({"lane": "bulk"}, "normal", "this is the lane 'normal', not 'bulk'. Post it to acme.copy.bulk"),
         ({"slots": 9}, "normal", "9 slots are more than max_slots"),
         ({"route": "distcp"}, "normal", "there is no Hadoop cluster"),
-        ({"route": "worker", "slots": 4}, "normal", "more than the pool of the lane has. Ask for at most 3"),
+        ({"route": "worker", "slots": 4}, "normal", "more than its pool has. Ask for at most 3"),
         ({"destination": "hdfs://onprem@/data/acme/in/"}, "normal", "would be copied into itself"),
     ],
 )

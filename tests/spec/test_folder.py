@@ -52,7 +52,7 @@ def test_the_quickstart_is_sound(home: Path) -> None:
             ":8:7: source .* lies outside",
         ),
         ("{{ ds }}/\n      dest", "{{ ds /\n      dest", "orders.pipeline.yaml:"),
-        ("{{ ds }}/\n      dest", "{{ ds | }}/\n      dest", "the template in .* cannot be read"),
+        ("{{ ds }}/\n      dest", "{{ ds | }}/\n      dest", "a template cannot be read"),
         ("gs://acme_gcp@acme-lake", "gs://acme_gcp@other-lake", ":9:7: destination .* lies outside"),
         ("priority: 50", "priority: 1000", ":11:7: priority"),
         ("priority: 50", "priority: high", ":11:7: priority"),
@@ -62,6 +62,17 @@ def test_the_quickstart_is_sound(home: Path) -> None:
         ("steps:", "stepps:", "unknown field 'stepps'. Did you mean 'steps'"),
         ("  orders:\n", "  Bad Name:\n", "cannot be a name"),
         ("    copy:", "    move:", "unknown field 'move'"),
+        ("{{ ds }}/\n      dest", "{{ conn.x.password }}/\n      dest", "a template may not name 'conn'"),
+        ("{{ ds }}/\n      dest", "{{ var.value.x }}/\n      dest", "a template may not name 'var'"),
+        ("{{ ds }}/\n      dest", "{{ ds.__class__ }}/\n      dest", "a template may not look at '__class__'"),
+        ("{{ ds }}/\n      dest", "{% for x in ds %}{% endfor %}/\n      dest", "a template may not"),
+        ("client: billing", "client: '{{ ds }}'", ":12:7: client: a template has no place here"),
+        ("  orders:\n    copy", "  when_1:\n    copy", "a step cannot be called 'when_1'"),
+        ("  orders:\n    copy", "  a_distcp:\n    copy", "a step cannot be called 'a_distcp'"),
+        ('"0 2 * * *"', '"@continuous"', "is not a schedule"),
+        ('"0 2 * * *"', '"0 0 31 2 *"', "never comes"),
+        ("{{ ds }}/_SUCCESS", "{{ ds }}/*\n    timeout: 5", "cannot be a glob"),
+        ("{{ ds }}/_SUCCESS", "{{ ds }}/_SUCCESS\n    timeout: 99999999999999999999", "timeout: input should be less"),
         ("- exists: hdfs://onprem@/data/acme/", "- exists: hdfs://onprem@/secret/", ":4:5: exists .* lies outside"),
         ("description: Nightly", "description: [Nightly", "is not YAML"),
     ],
@@ -152,3 +163,24 @@ def test_a_pipeline_may_use_any_lane_up_to_the_tenants_highest(home: Path) -> No
     folder = checked(home)
     assert folder.mistakes == []
     assert {"acme.bulk", "acme.normal", "acme.urgent"} <= names(folder)
+
+
+def test_no_excerpt_shows_a_credential(home: Path) -> None:
+    change(home / ORDERS, "source: hdfs://onprem@/", "source: hdfs://user:hunter2@host/{{ ds | }}")
+    change(home / ORDERS, "priority: 50", "priority: x\n      password: hunter2")
+    mistakes = checked(home).mistakes
+    assert {mistake.place.line for mistake in mistakes} >= {8, 11, 12}
+    for mistake in mistakes:
+        assert "hunter2" not in mistake.full()
+
+
+def test_a_property_that_no_job_may_have_is_a_mistake_of_the_platform(home: Path) -> None:
+    change(
+        home / "platform.yaml",
+        "connection: cluster",
+        "connection: cluster\n  properties: {fs.azure.account.key: hunter2}",
+    )
+    [mistake] = checked(home).mistakes
+    assert "platform.yaml:9:3" in str(mistake)
+    assert "fs.azure.account.key is not allowed" in str(mistake)
+    assert "hunter2" not in mistake.full()

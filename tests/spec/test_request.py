@@ -61,6 +61,10 @@ def test_a_bad_field_is_named_with_its_remedy(fields: dict[str, Any], words: str
         "abfs://blob@c/a?hello&sig=hunter2",
         "gs://gcp@b/a?X-Goog-Signature=hunter2",
         "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=hunter2",
+        " hdfs://user:hunter2@host/a",
+        "see hdfs://user:hunter2@host/a",
+        "hdfs://user:pa/b/hunter2@host/x",
+        "hdfs://user:hunter2@host/{{ ds | }}/x",
     ],
 )
 def test_a_credential_is_refused_and_never_repeated(field: str, address: str) -> None:
@@ -106,3 +110,9 @@ def test_a_request_survives_being_written_and_read(fields: dict[str, Any]) -> No
 def test_anything_else_is_a_spec_error_and_nothing_worse(values: dict[str, Any]) -> None:
     with pytest.raises(SpecError):
         read_request(values)
+
+
+@pytest.mark.parametrize("path", ["/data/a:b@c", "/data/{{ ds }}", "/data/{%raw", "/d/x y"])
+def test_a_posted_address_is_taken_as_it_stands(path: str) -> None:
+    assert read_request({**SOUND, "source": f"hdfs://onprem@{path}"}).source == f"hdfs://onprem@{path}"
+    assert read_request({**SOUND, "source": f"file://{path}"}).source == f"file://{path}"
