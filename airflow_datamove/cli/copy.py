@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from airflow_datamove.cli.progress_bar import progress_bar
-from airflow_datamove.cli.request import CopyRequest, add_arguments, read_request
+from airflow_datamove.cli.request import CopyArguments, add_arguments, read_arguments
 from airflow_datamove.errors import Cancelled, CopyFailed
 from airflow_datamove.quantity import format_rate, format_size
 from airflow_datamove.report import TransferReport
@@ -35,7 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Carries out the subcommand."""
-    request = read_request(arguments)
+    request = read_arguments(arguments)
     cancelled = threading.Event()
     with _cancelled_by_signals(cancelled), progress_bar() as progress:
         try:
@@ -64,7 +64,7 @@ def summary(report: TransferReport) -> str:
 
 
 def _carry_out(
-    request: CopyRequest, cancelled: threading.Event, progress: Callable[[Progress], None] | None
+    request: CopyArguments, cancelled: threading.Event, progress: Callable[[Progress], None] | None
 ) -> TransferReport:
     with open_store(request.source, request.connections) as store:
         listing = request.list(store)

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from airflow_datamove.cli.request import add_arguments, read_request
+from airflow_datamove.cli.request import add_arguments, read_arguments
 from airflow_datamove.quantity import format_size
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.plan import plan_copy
@@ -28,7 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Carries out the subcommand."""
-    request = read_request(arguments)
+    request = read_arguments(arguments)
     with (
         open_store(request.source, request.connections) as source_store,
         open_store(request.destination, request.connections) as destination_store,

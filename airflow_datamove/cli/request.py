@@ -21,7 +21,7 @@ from airflow_datamove.transfer.route import DEFAULT_THRESHOLD, NO_CLUSTER, Route
 
 
 @dataclass(frozen=True)
-class CopyRequest:
+class CopyArguments:
     """The arguments of ``copy`` and ``plan``, read."""
 
     source: Address
@@ -78,13 +78,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the result as one JSON object on stdout")
 
 
-def read_request(arguments: argparse.Namespace) -> CopyRequest:
+def read_arguments(arguments: argparse.Namespace) -> CopyArguments:
     """Reads the arguments.
 
     :raises WrongUse: for an address or an option that cannot be.
     :raises PathConflict: for a copy onto or into itself.
     """
-    request = CopyRequest(
+    request = CopyArguments(
         source=check(read_address(arguments.source, source=True)),
         destination=check(read_address(arguments.destination)),
         options=CopyOptions(
