@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -30,20 +32,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.root.addHandler(logging.NullHandler())
     try:
         parsed = _parser(arguments[0] if arguments else "").parse_args(arguments)
-        return int(parsed.run(parsed))
+        code = int(parsed.run(parsed))
+        sys.stdout.flush()
+        return code
     except SystemExit as end:  # argparse has told what is wrong, or has shown the help
         return int(end.code or 0)
-    except DatamoveError as error:
-        sys.stderr.write(f"datamove: {one_line(error)}\n")
-        return 2 if isinstance(error, WrongUse) else 1
-    except KeyboardInterrupt:
-        sys.stderr.write("datamove: interrupted\n")
+    except BrokenPipeError:  # who read the output has seen enough
+        _drop_output()
         return 1
+    except KeyboardInterrupt:
+        _tell("interrupted")
+        return 1
+    except Exception as error:
+        _tell(one_line(error))
+        _drop_output()
+        return 2 if isinstance(error, WrongUse) else 1
 
 
 def one_line(error: Exception) -> str:
-    """An error's text with its line breaks shown, so that a name that holds one does not forge a second message."""
-    return str(error).replace("\r", "\\r").replace("\n", "\\n")
+    """What an error says, with its line breaks shown, so that a name that holds one does not forge a second message."""
+    if isinstance(error, DatamoveError):
+        text = str(error)
+    elif isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    else:
+        text = f"unexpected {type(error).__name__}: {error}"
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):
+        sys.stderr.write(f"datamove: {text}\n")
+
+
+def _drop_output() -> None:
+    """Writes what is left of the output; if that fails, lets Python not try again, and complain, at its end."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(argparse.ArgumentParser):

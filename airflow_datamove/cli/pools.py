@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from airflow_datamove.address import carries_credential
 from airflow_datamove.errors import SpecError, WrongUse
 from airflow_datamove.scheduling.links import pools_of
 from airflow_datamove.scheduling.pools import PoolsApi, importable
@@ -45,6 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
     url = arguments.api or os.environ.get("DATAMOVE_API_URL")
     if not url:
         raise WrongUse("no Airflow is named", remedy="Give --api URL, or --export FILE for `airflow pools import`")
+    if "@" in url or carries_credential(url):
+        raise WrongUse(
+            "the address of Airflow carries a login",
+            remedy="Put it into DATAMOVE_API_USERNAME and DATAMOVE_API_PASSWORD, or DATAMOVE_API_TOKEN",
+        )
     api = PoolsApi(
         url,
         username=os.environ.get("DATAMOVE_API_USERNAME", ""),
