@@ -52,6 +52,17 @@ class AirflowApi:
             return dict(value)
         return None
 
+    def progress(self, dag_id: str, run_id: str) -> dict[str, int]:
+        """What a worker's copy last told of itself: `bytes_done`, `bytes`, ...; empty as long as it told nothing."""
+        where = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/copy/state-store/progress"
+        return dict((self._find(where) or {}).get("value") or {})
+
+    def yarn_application(self, dag_id: str, run_id: str) -> str:
+        """The id of the YARN application that copies for a run; empty as long as there is none."""
+        where = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/distcp/xcomEntries/yarn_application?map_index=0"
+        found = self._find(f"{where}&deserialize=true") or {}
+        return str(found.get("value") or "").rpartition("/")[2]
+
     def end_unfinished(self, dag_id: str) -> int:
         """Fails the runs of a DAG that have not ended, and says how many there were."""
         found = self.get(f"/dags/{dag_id}/dagRuns?state=queued&state=running&limit=100")["dag_runs"]
@@ -62,6 +73,15 @@ class AirflowApi:
     def get(self, path: str) -> Any:
         """Any answer of the API."""
         return self._call("GET", path)
+
+    def _find(self, path: str) -> Any:
+        """Any answer of the API, or None where there is nothing (yet)."""
+        try:
+            return self.get(path)
+        except requests.HTTPError as error:
+            if error.response is not None and error.response.status_code == 404:
+                return None
+            raise
 
     def _log_in(self) -> None:
         answer = self._session.post(f"{self._url}/auth/token", json=self._login, timeout=30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from airflow_datamove.address import Address
 from airflow_datamove.stores.connection import Connections
@@ -17,17 +18,18 @@ SMALL: Mapping[str, int] = {
     "prices/Übersicht (neu) 100%.txt": 4_321,
     "prices/.hidden": 17,
     "prices/empty.flag": 0,
-    **{f"images/{number:03}.jpg": 40_000 + number for number in range(24)},
+    **{f"images/{number:03}.jpg": 150_000 + number for number in range(180)},
 }
 LARGE: Mapping[str, int] = {
-    "part-00000.parquet": 20 * MIB + 7,
-    "part-00001.parquet": 16 * MIB,
-    "part-00002.parquet": 12 * MIB + 1,
-    "day=1/part-00003.parquet": 9 * MIB,
-    "day=1/part-00004.parquet": 5 * MIB + 3,
-    "day=2/with space.parquet": 2 * MIB,
+    "part-00000.parquet": 60 * MIB + 7,
+    "part-00001.parquet": 48 * MIB,
+    "part-00002.parquet": 36 * MIB + 1,
+    "day=1/part-00003.parquet": 27 * MIB,
+    "day=1/part-00004.parquet": 15 * MIB + 3,
+    "day=2/with space.parquet": 6 * MIB,
     "_SUCCESS": 0,
 }
+_THREADS = 4
 
 
 def put_hello(connections: Connections) -> None:
@@ -37,13 +39,17 @@ def put_hello(connections: Connections) -> None:
 
 def put(address: Address, files: Mapping[str, int], connections: Connections) -> None:
     """Writes files of the given sizes (bytes) below a directory, and one empty directory."""
-    with open_store(address, connections) as store:
-        for relative, size in files.items():
+    with open_store(address, connections) as store, ThreadPoolExecutor(_THREADS) as threads:
+
+        def write(relative: str) -> None:
+            size = files[relative]
             with store.create(f"{address.path}{relative}", size=size) as writer:
                 for chunk in content(relative, size):
                     writer.write(chunk)
                 writer.commit()
+
         store.make_directory(f"{address.path}nothing in here")
+        list(threads.map(write, files))
 
 
 def content(relative: str, size: int) -> Iterator[bytes]:
@@ -65,11 +71,10 @@ def differences(address: Address, files: Mapping[str, int], connections: Connect
         found += [f"{address}{name} was never put in" for name in sorted(names - files.keys())]
         if "nothing in here" not in there:
             found.append(f"{address}nothing in here/ is missing")
-        found += [
-            f"{address}{name} differs"
-            for name, size in files.items()
-            if name in names and not _same(store, f"{root}/{name}", content(name, size))
-        ]
+        both = sorted(files.keys() & names)
+        with ThreadPoolExecutor(_THREADS) as threads:
+            same = threads.map(lambda name: _same(store, f"{root}/{name}", content(name, files[name])), both)
+            found += [f"{address}{name} differs" for name, fine in zip(both, same, strict=True) if not fine]
     return found
 
 
@@ -79,8 +84,12 @@ def remove(address: Address, connections: Connections) -> None:
         root = address.path.rstrip("/")
         if not store.exists(root):
             return
-        for entry in sorted(store.walk(root), key=lambda each: each.path.count("/"), reverse=True):
-            store.delete(entry.path)
+        entries = sorted(store.walk(root), key=lambda each: each.path.count("/"), reverse=True)
+        with ThreadPoolExecutor(_THREADS) as threads:
+            list(threads.map(store.delete, [each.path for each in entries if each.kind is Kind.FILE]))
+        for entry in entries:
+            if entry.kind is not Kind.FILE:
+                store.delete(entry.path)
         store.delete(root)
 
 

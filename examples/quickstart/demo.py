@@ -1,7 +1,7 @@
-"""`make demo`: two requests by one REST call each, the small copied by the worker, the large by DistCp on YARN.
+"""`make demo`: two tenants, a request by one REST call each; the worker copies the small one, DistCp on YARN the large.
 
-Puts data into HDFS, posts the requests, shows their progress, prints what became of them, compares every byte, stops
-the stack. Exit code 0 only if every byte is where it belongs.
+Puts data into HDFS, posts the requests, shows their bytes while they are copied, prints what became of them, compares
+every byte, stops the stack. Exit code 0 only if every byte is where it belongs.
 """
 
 from __future__ import annotations
@@ -12,21 +12,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
 from rich.console import Console
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
 from airflow_datamove.address import Address
+from airflow_datamove.distcp.job import DistCpJob, JobRef
+from airflow_datamove.distcp.yarn import job_id
 from airflow_datamove.errors import DatamoveError
 from airflow_datamove.quantity import format_size
 from examples.quickstart.airflow_api import AirflowApi
 from examples.quickstart.data import LARGE, SMALL, differences, put, remove
+from examples.quickstart.failing import DemoFailed, doing, explain, interruptible, uninterruptible
 from examples.quickstart.stack import Stack, up
-from tests.servers import NAMES, StartFailed, default_state, stop
+from tests.servers import Memory, default_state, memory, stop_all
 
-SECONDS = 300.0
+SECONDS = 600.0
+MOST_MEMORY = 8 * 2**30
+_ENDED = ("success", "failed")
 
 
 @dataclass
@@ -39,11 +43,15 @@ class Request:
     source: str
     destination: str
     files: dict[str, int]
-    client: str
+    wanted: str
+    """The route that it shall take."""
+    more: dict[str, Any]
+    """The other fields of the request."""
     run_id: str = ""
     state: str = "not posted"
-    route: str = ""
-    seconds: float = 0.0
+    doing: str = ""
+    done: int = 0
+    """Bytes that have arrived so far."""
     report: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -51,22 +59,47 @@ class Request:
         """The copy DAG of its tenant and lane."""
         return f"{self.tenant}.copy.{self.lane}"
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of the source."""
+        return sum(self.files.values())
 
-class DemoFailed(Exception):
-    """What failed, and where its log is."""
+    @property
+    def ended(self) -> bool:
+        """Whether its run has ended."""
+        return self.state in _ENDED
+
+    def __str__(self) -> str:
+        how = f" ({self.doing})" if self.doing and not self.ended else ""
+        return f"{self.name}: {self.state}{how} {format_size(self.done)} of {format_size(self.bytes)}"
+
+
+class Peak:
+    """The most memory that the stack was seen to hold. A look costs some milliseconds, so there are few."""
+
+    def __init__(self, state: Path, every: float = 2.0) -> None:
+        self._state, self._every, self._next = state, every, 0.0
+        self.memory = Memory(0, None)
+
+    def look(self) -> None:
+        """Measures, unless that was done just now."""
+        if time.monotonic() >= self._next:
+            self.memory = max(self.memory, memory(self._state), key=lambda seen: seen.rss)
+            self._next = time.monotonic() + self._every
 
 
 def requests_of_the_demo() -> list[Request]:
-    """One small and one large request."""
+    """One small and one large request, of a tenant each."""
     return [
         Request(
             name="small",
-            tenant="acme",
-            lane="urgent",
-            source="hdfs://onprem@/data/acme/suppliers/",
-            destination="abfs://acme_blob@drop/suppliers/",
+            tenant="globex",
+            lane="normal",
+            source="hdfs://onprem@/data/globex/suppliers/",
+            destination="abfs://globex_blob@globex/suppliers/",
             files=dict(SMALL),
-            client="purchasing",
+            wanted="worker",
+            more={"client": "purchasing"},
         ),
         Request(
             name="large",
@@ -75,56 +108,64 @@ def requests_of_the_demo() -> list[Request]:
             source="hdfs://onprem@/data/acme/orders/",
             destination="gs://acme_gcp@acme-lake/orders/",
             files=dict(LARGE),
-            client="billing",
+            wanted="distcp",
+            # One slot instead of the tenant's eight, so that there is something to watch.
+            more={"client": "billing", "slots": 1},
         ),
     ]
 
 
-def demo(stack: Stack, console: Console) -> None:
+def demo(stack: Stack, console: Console) -> Peak:
     """Runs the requests.
 
+    :return: the most memory that was seen.
     :raises DemoFailed: if one of them does not end well, or a byte differs.
     """
     wanted = requests_of_the_demo()
-    api = stack.api()
+    api, peak = stack.api(), Peak(stack.state)
     for request in wanted:
         if left := api.end_unfinished(request.dag_id):
             console.print(f"ended {left} unfinished runs of {request.dag_id}", highlight=False)
     for request in wanted:
-        source, destination = Address.parse(request.source), Address.parse(request.destination)
-        for address in (source, destination):
-            remove(address, stack.connections)
-        put(source, request.files, stack.connections)
-        total = format_size(sum(request.files.values()))
-        console.print(f"put {len(request.files)} files, {total}, into {request.source}", highlight=False)
+        with doing(f"while putting data into {request.source}"):
+            source, destination = Address.parse(request.source), Address.parse(request.destination)
+            for address in (source, destination):
+                remove(address, stack.connections)
+            put(source, request.files, stack.connections)
+        said = f"put {len(request.files)} files, {format_size(request.bytes)}, into {request.source}"
+        console.print(said, highlight=False)
     for request in wanted:
-        request.run_id = api.trigger(
-            request.dag_id,
-            {"source": request.source, "destination": request.destination, "priority": 50, "client": request.client},
-        )
+        with doing(f"while posting the {request.name} request"):
+            conf = {"source": request.source, "destination": request.destination, "priority": 50, **request.more}
+            request.run_id = api.trigger(request.dag_id, conf)
         console.print(f"posted {request.name}: {request.dag_id} {request.run_id}", highlight=False)
-    _wait(api, wanted, console, stack)
+    with doing("while waiting for the requests"):
+        _wait(api, wanted, console, stack, peak)
     console.print(_table(wanted))
     for request in wanted:
-        _compare(request, stack, console)
+        with doing(f"while comparing {request.destination}"):
+            _compare(request, stack, console)
+    return peak
 
 
-def _wait(api: AirflowApi, wanted: list[Request], console: Console, stack: Stack) -> None:
-    started = time.monotonic()
+def _wait(api: AirflowApi, wanted: list[Request], console: Console, stack: Stack, peak: Peak) -> None:
+    started = said = time.monotonic()
     shown = ""
     with Live(console=console, refresh_per_second=4, transient=True) as live:
-        while any(request.state not in ("success", "failed") for request in wanted):
-            if time.monotonic() - started > SECONDS:
-                raise DemoFailed(f"no end after {SECONDS:.0f} s. Logs: {stack.state / 'logs'}")
+        while not all(request.ended for request in wanted):
+            seconds = time.monotonic() - started
+            if seconds > SECONDS:
+                raise DemoFailed(f"no end after {SECONDS:.0f} s: {'; '.join(map(str, wanted))}")
             for request in wanted:
-                if request.state not in ("success", "failed"):
-                    _look(api, request, stack, time.monotonic() - started)
-            line = "   ".join(f"{each.name}: {each.state} {each.route}".rstrip() for each in wanted)
-            live.update(Text(f"{time.monotonic() - started:5.1f} s   {line}"))
-            if not console.is_terminal and line != shown:
-                console.print(f"{time.monotonic() - started:5.1f} s   {line}", highlight=False)
-            shown = line
-            time.sleep(0.5)
+                if not request.ended:
+                    _look(api, request, stack)
+            peak.look()
+            live.update(_bars(wanted, seconds))
+            line = "   ".join(map(str, wanted))
+            if not console.is_terminal and line != shown and time.monotonic() - said >= 1.0:
+                console.print(f"{seconds:5.1f} s   {line}", highlight=False)
+                shown, said = line, time.monotonic()
+            time.sleep(0.4)
     for request in wanted:
         if request.state == "failed":
             where = stack.state / "airflow" / "home" / "logs" / f"dag_id={request.dag_id}" / f"run_id={request.run_id}"
@@ -135,27 +176,48 @@ def _wait(api: AirflowApi, wanted: list[Request], console: Console, stack: Stack
         request.report = report
 
 
-def _look(api: AirflowApi, request: Request, stack: Stack, seconds: float) -> None:
+def _look(api: AirflowApi, request: Request, stack: Stack) -> None:
     request.state = api.run(request.dag_id, request.run_id)["state"]
-    request.seconds = seconds
     tasks = {task["task_id"]: task["state"] for task in api.tasks(request.dag_id, request.run_id)}
-    if tasks.get("copy") == "running":
-        request.route = "(worker)"
+    if request.state == "success":
+        request.done = request.bytes
+    elif tasks.get("copy") == "running":
+        progress = api.progress(request.dag_id, request.run_id)
+        request.doing = "the worker copies" if progress else "the worker measures"
+        request.done = progress.get("bytes_done", 0)
     elif tasks.get("distcp") in ("running", "deferred"):
-        request.route = f"(distcp {tasks['distcp']}{_yarn(stack)})"
+        _look_at_yarn(api, request, stack)
 
 
-def _yarn(stack: Stack) -> str:
+def _look_at_yarn(api: AirflowApi, request: Request, stack: Stack) -> None:
+    """Asks the job's master for its counters, as the trigger does."""
+    application_id = api.yarn_application(request.dag_id, request.run_id)
+    if not application_id:
+        request.doing = "DistCp lists"
+        return
+    ref = JobRef(application_id, job_id(application_id), "", schemes=("hdfs", "gs"), bytes=request.bytes)
     try:
-        answer = requests.get(f"{stack.resource_manager}/ws/v1/cluster/apps?states=ACCEPTED,RUNNING", timeout=5).json()
-    except requests.RequestException:
-        return ""
-    running = (answer.get("apps") or {}).get("app") or []
-    return "".join(f", {app['id']} {app['state']} {app['progress']:.0f}%" for app in running[:1])
+        progress = DistCpJob(stack.connections.get("cluster"), stack.connections).poll(ref)
+    except DatamoveError:
+        return  # the next look may be answered
+    request.doing = "DistCp has copied, verifying" if progress.finished else f"DistCp {application_id}"
+    request.done = max(request.done, progress.bytes_done)
+
+
+def _bars(wanted: list[Request], seconds: float) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for request in wanted:
+        total = request.bytes
+        size = f"{format_size(request.done)} of {format_size(total)}"
+        bar = ProgressBar(total=total, completed=request.done, width=30)
+        grid.add_row(request.name, request.dag_id, bar, size, request.state, "" if request.ended else request.doing)
+    grid.add_row(f"{seconds:.0f} s")
+    return grid
 
 
 def _table(wanted: list[Request]) -> Table:
-    table = Table(title="What became of the requests")
+    caption = "seconds and MiB/s are of the whole copy: DistCp's listing and start, and the verification, are in them"
+    table = Table(title="What became of the requests", caption=caption)
     for column in ("request", "tenant", "lane", "route", "reason"):
         table.add_column(column, overflow="fold")
     for column in ("files", "bytes", "seconds", "MiB/s"):
@@ -180,34 +242,53 @@ def _table(wanted: list[Request]) -> Table:
 
 def _compare(request: Request, stack: Stack, console: Console) -> None:
     report, files = request.report, request.files
-    if (report["files"], report["bytes"]) != (len(files), sum(files.values())):
+    if (report["files"], report["bytes"]) != (len(files), request.bytes):
         raise DemoFailed(f"the report of the {request.name} request counts {report['files']} files: {report}")
-    wanted = "worker" if request.name == "small" else "distcp"
-    if report["route"] != wanted:
-        raise DemoFailed(f"the {request.name} request went by {report['route']}, not by {wanted}: {report['reason']}")
+    if report["route"] != request.wanted:
+        went = f"went by {report['route']}, not by {request.wanted}"
+        raise DemoFailed(f"the {request.name} request {went}: {report['reason']}")
     if found := differences(Address.parse(request.destination), files, stack.connections):
         raise DemoFailed("; ".join(found[:5]))
     console.print(f"every byte of the {request.name} request is the same at {request.destination}", highlight=False)
 
 
+def _account(peak: Peak, console: Console) -> None:
+    """Says how much memory the stack took.
+
+    :raises DemoFailed: if it is more than a small machine has.
+    """
+    rss, pss = peak.memory
+    shared = "" if pss is None else f", {pss / 2**30:.1f} GiB with what processes share counted once (PSS)"
+    most = MOST_MEMORY / 2**30
+    said = f"the stack held at most {rss / 2**30:.1f} GiB of memory (sum of RSS){shared}; the bar is {most:.0f} GiB"
+    if rss > MOST_MEMORY:
+        raise DemoFailed(said)
+    console.print(said, highlight=False)
+
+
+def _run(state: Path, console: Console) -> None:
+    try:
+        _account(demo(up(state), console), console)
+    finally:
+        uninterruptible()
+        stop_all(state)
+
+
 def main() -> int:
     """Starts the stack, runs the demo, stops the stack."""
     console = Console(width=None if sys.stdout.isatty() else 150)
-    state: Path = default_state()
+    state = default_state()
     began = time.monotonic()
+    interruptible()
     try:
-        demo(up(state), console)
-    except (StartFailed, DemoFailed, DatamoveError, requests.RequestException) as error:
-        console.print(f"failed: {error}", style="bold red", markup=False, highlight=False)
-        console.print(f"logs: {state / 'logs'}", markup=False, highlight=False)
+        _run(state, console)
+    except Exception as error:
+        console.print(explain(error, state), style="bold red", markup=False, highlight=False, soft_wrap=True)
         return 1
-    except KeyboardInterrupt:
-        console.print("interrupted")
+    except KeyboardInterrupt as interrupt:
+        console.print(f"interrupted by {interrupt}; the stack is stopped", highlight=False)
         return 1
-    finally:
-        for name in reversed(NAMES):
-            stop(name, state)
-    console.print(f"done in {time.monotonic() - began:.0f} s; the stack is stopped")
+    console.print(f"done in {time.monotonic() - began:.0f} s, from nothing running to the stack stopped again")
     return 0
 
 

@@ -21,6 +21,7 @@ from airflow_datamove.spec.folder import read_model
 from airflow_datamove.spec.platform import Platform
 from airflow_datamove.stores.connection import EnvironmentConnections
 from examples.quickstart.airflow_api import AirflowApi
+from examples.quickstart.failing import doing, explain, interruptible
 from tests.servers import StartFailed, default_state, start
 
 HERE = Path(__file__).resolve().parent
@@ -67,13 +68,16 @@ def up(
     azurite = _start("azurite", state)
     hadoop = _start("hadoop", state, gcs_url=gcs["url"])
     env = connection_variables(gcs, azurite, hadoop)
-    _make_buckets(gcs["url"])
-    _make_containers(azurite["connection_string"])
+    with doing("while making the buckets"):
+        _make_buckets(gcs["url"])
+    with doing("while making the containers"):
+        _make_containers(azurite["connection_string"])
     home = airflow_state or state
     airflow = _start("airflow", home, env={**env, **_bundle(home, folder), **(more or {})}, database=database)
     platform, _ = read_model(folder / "platform.yaml", "platform.yaml", Platform)
-    pools = PoolsApi(airflow["url"], username=airflow["username"], password=airflow["password"])
-    pools.apply(pools.changes(pools_of(platform)))
+    with doing("while making Airflow's pools"):
+        pools = PoolsApi(airflow["url"], username=airflow["username"], password=airflow["password"])
+        pools.apply(pools.changes(pools_of(platform)))
     stack = Stack(
         state=home,
         url=airflow["url"],
@@ -84,7 +88,8 @@ def up(
         env=env,
         viewer=(airflow["viewer_username"], airflow["viewer_password"]),
     )
-    _wait_for_dags(stack.api())
+    with doing("while waiting for the DAGs"):
+        _wait_for_dags(stack.api())
     return stack
 
 
@@ -138,7 +143,12 @@ def _start(name: str, state: Path, **options: Any) -> Mapping[str, str]:
     began = time.monotonic()
     sys.stderr.write(f"starting {name} ... ")
     sys.stderr.flush()
-    facts = start(name, state, **options)
+    try:
+        with doing(f"while starting {name}"):
+            facts = start(name, state, **options)
+    except BaseException:
+        sys.stderr.write("\n")
+        raise
     sys.stderr.write(f"{time.monotonic() - began:.0f} s\n")
     return facts
 
@@ -208,12 +218,18 @@ def main() -> int:
     if sys.argv[1:] != ["up"]:
         sys.stderr.write("usage: python -m examples.quickstart.stack up\n")
         return 2
+    interruptible()
+    state = default_state()
     try:
-        stack = up(default_state())
-    except StartFailed as error:
-        sys.stderr.write(f"\n{error}\n")
+        stack = up(state)
+        with doing("while putting the first files into HDFS"):
+            put_hello(stack.connections)
+    except Exception as error:
+        sys.stderr.write(f"{explain(error, state)}\n`make down` stops what was started\n")
         return 1
-    put_hello(stack.connections)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; `make down` stops what was started\n")
+        return 1
     sys.stdout.write(_hints(stack))
     return 0
 
