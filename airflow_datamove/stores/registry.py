@@ -19,6 +19,8 @@ _BACK_ENDS = {
 }
 _NEEDS_AUTHORITY = {"abfs": "container", "gs": "bucket"}
 _NEEDS_CONNECTION = {"hdfs", "abfs", "gs"}
+# The connection alone says which one: two addresses that differ only in what they name besides would be one place.
+_WITHOUT_AUTHORITY = {"hdfs"}
 
 
 class _BackEnd(Protocol):
@@ -33,12 +35,18 @@ def schemes() -> list[str]:
 def check(address: Address) -> Address:
     """Makes sure that an address names a store, without asking it.
 
-    :raises AddressError: if its scheme has no back-end, or it lacks its connection, container or bucket.
+    :raises AddressError: if its scheme has no back-end, or it lacks its connection, container or bucket, or
+        names a host that only the connection may name.
     """
     if address.scheme not in _BACK_ENDS:
         close = difflib.get_close_matches(address.scheme, _BACK_ENDS, n=1, cutoff=0.5)
         hint = f"Did you mean {close[0]}://?" if close else f"Known: {', '.join(schemes())}"
         raise AddressError(f"unknown scheme {address.scheme}://", remedy=hint)
+    if address.scheme in _WITHOUT_AUTHORITY and address.authority:
+        raise AddressError(
+            f"{address} names {address.authority!r} besides its connection",
+            remedy=f"Write {address.scheme}://connection_id@/path",
+        )
     if address.scheme in _NEEDS_CONNECTION and not address.connection_id:
         raise AddressError(
             f"{address} names no connection", remedy=f"Write {address.scheme}://connection_id@{address.authority}/..."
