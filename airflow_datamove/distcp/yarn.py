@@ -56,7 +56,7 @@ def apps_of(answer: Any) -> list[App]:
     apps = answer.get("apps") if isinstance(answer, dict) else None
     found = apps.get("app") if isinstance(apps, dict) else None
     many = [found] if isinstance(found, dict) else found if isinstance(found, list) else []
-    return sorted((_app(each) for each in many if isinstance(each, dict)), key=lambda app: _age(app.id))
+    return sorted((_app(each) for each in many if isinstance(each, dict)), key=_age)
 
 
 class ResourceManager:
@@ -111,7 +111,11 @@ def _app(values: dict[str, Any]) -> App:
     )
 
 
-def _age(application_id: str) -> tuple[int, int]:
-    """The resource manager's start and the number since then: ids are not of one length."""
-    _, start, number = ([*application_id.split("_"), "0", "0"])[:3]
-    return (int(start), int(number)) if start.isdigit() and number.isdigit() else (0, 0)
+def _age(app: App) -> tuple[float, int, int]:
+    """When it was submitted; then its id's two numbers, for ids are not of one length.
+
+    A client is given its id before it submits. Of two clients the one with the later id may submit first, and see no
+    other job then: it must count as the older one for both.
+    """
+    _, start, number = ([*app.id.split("_"), "0", "0"])[:3]
+    return (app.started, int(start), int(number)) if start.isdigit() and number.isdigit() else (app.started, 0, 0)

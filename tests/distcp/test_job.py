@@ -250,10 +250,32 @@ def test_what_fails_or_is_missing_is_never_a_success(job: DistCpJob, hdfs: Place
             losing.result()
 
 
-def test_a_cancel_kills_the_client_or_the_job(ends: Connections, hdfs: Place, cluster: Mapping[str, str]) -> None:
+def test_of_two_submitted_at_once_one_survives(job: DistCpJob, hdfs: Place, cluster: Mapping[str, str]) -> None:
+    hdfs.fill("src", {"f": bytes(64 * MIB)})
+    asked = request(hdfs.at("src"), hdfs.at("dst"), maps=1, bandwidth=MIB)
+    with ThreadPoolExecutor(2) as pool:
+        # Both have looked for a job of the tag before either client has begun.
+        prepared = [job.prepare(asked) for _ in range(2)]
+        commands = [each.command for each in prepared if each.command is not None]
+        assert len(commands) == 2
+        job.prepare(asked).make_directories(job._connections)
+        clients = [pool.submit(job._client.submit, command, asked.tag, None) for command in commands]
+        (one, joined), (other, also_joined) = (client.result() for client in clients)
+    assert one == other
+    assert sorted((joined, also_joined)) == [False, True]
+    deadline = time.monotonic() + 30
+    while len(left := [app for app in jobs_of(cluster, asked.tag) if app["state"] != "KILLED"]) > 1:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.5)
+    assert [app["id"] for app in left] == [one]
+    assert len(jobs_of(cluster, asked.tag)) == 2
+    job.kill(job._ref(one, asked, None))
+
+
+def test_a_cancel_kills_the_client(ends: Connections, hdfs: Place, cluster: Mapping[str, str]) -> None:
     hdfs.fill("src", {"f": bytes(8 * MIB)})
     stop, tag = threading.Event(), f"test-{uuid.uuid4().hex}"
-    threading.Timer(1.5, stop.set).start()
+    threading.Timer(0.5, stop.set).start()
     began = time.monotonic()
     with pytest.raises(Cancelled):
         run_to_end(
@@ -261,7 +283,26 @@ def test_a_cancel_kills_the_client_or_the_job(ends: Connections, hdfs: Place, cl
         )
     assert time.monotonic() - began < 6
     time.sleep(3)
-    assert all(app["state"] in ("KILLED", "FINISHED") for app in jobs_of(cluster, tag))
+    assert jobs_of(cluster, tag) == []
+
+
+def test_a_cancel_kills_the_job(ends: Connections, hdfs: Place, cluster: Mapping[str, str]) -> None:
+    hdfs.fill("src", {"f": bytes(64 * MIB)})  # a minute at this bandwidth
+    stop, tag = threading.Event(), f"test-{uuid.uuid4().hex}"
+
+    def cancel_once_it_is_there() -> None:
+        while not jobs_of(cluster, tag):
+            time.sleep(0.1)
+        stop.set()
+
+    threading.Thread(target=cancel_once_it_is_there, daemon=True).start()
+    with pytest.raises(Cancelled):
+        run_to_end(
+            hdfs.at("src"), hdfs.at("dst"), ends, hadoop="hadoop", cancelled=stop, tag=tag, maps=1, bandwidth=MIB
+        )
+    assert stop.is_set()
+    (app,) = jobs_of(cluster, tag)
+    assert (app["state"], app["finalStatus"]) == ("KILLED", "KILLED")
 
 
 def test_a_cluster_that_is_away_is_told_within_seconds(ends: Connections) -> None:

@@ -32,6 +32,12 @@ def test_the_oldest_comes_first_whatever_the_ids_length() -> None:
     assert [app.id for app in found] == ["application_9_0003", "application_17_9999", "application_17_10000"]
 
 
+def test_the_one_that_was_submitted_first_is_the_oldest_whatever_its_id() -> None:
+    early, late = {**APP, "id": "application_17_2", "startedTime": 1000}, {**APP, "startedTime": 1001}
+    late["id"] = "application_17_1"
+    assert [app.id for app in apps_of({"apps": {"app": [late, early]}})] == ["application_17_2", "application_17_1"]
+
+
 def test_job_id() -> None:
     assert job_id("application_1_2") == "job_1_2"
     assert job_id("") == ""
