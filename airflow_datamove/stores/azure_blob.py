@@ -9,31 +9,28 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import BoundedSemaphore
 from typing import Any, BinaryIO, cast
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import (
-    AlreadyExists,
-    NotFound,
-    NotSupported,
-    StoreError,
-)
+from airflow_datamove.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
 from airflow_datamove.stores import modified as times
 from airflow_datamove.stores.azure_answers import errors, quoted
 from airflow_datamove.stores.azure_login import blob_service
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import Capabilities, Entry, Kind, Store, Writer
-from airflow_datamove.stores.keys import children, key_of, prefix_of, tree
+from airflow_datamove.stores.keys import FlatStore, children, impossible
+from airflow_datamove.stores.ranges import RangeReader
 
 _MARKER = "hdi_isfolder"
 _BLOCKS_IN_FLIGHT = 12
 _THREADS = 8
-# What Azure turns into something else (a backslash into a slash, a segment's last dot into nothing) or cannot list
-# (its listings are XML). rclone's back-end for Azure Blob Storage encodes the same ones.
+# What Azure turns into something else (a backslash into a slash, a segment's last dot into nothing), so that a read of
+# one name could be a read of another's, or cannot list (its listings are XML). rclone's back-end for Azure Blob Storage
+# encodes the same ones.
 _IMPOSSIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\\]|\.(/|$)")
 
 
@@ -46,8 +43,8 @@ def open_store(address: Address, connections: Connections) -> Store:
     return _AzureBlobStore(service, address.authority)
 
 
-class _AzureBlobStore(Store):
-    capabilities = Capabilities(checksum="md5", recursive_listing=True, flat=True)
+class _AzureBlobStore(FlatStore):
+    capabilities = Capabilities(checksum="md5", flat=True)
 
     def __init__(self, service: Any, container: str) -> None:
         self._service = service
@@ -60,55 +57,49 @@ class _AzureBlobStore(Store):
             if path != "/":
                 with suppress(NotFound), errors(path):
                     return _entry(path, self._blob(path).get_blob_properties())
-            if next(iter(self._pages(prefix_of(path), 1)), None) is not None or path == "/":
+            if next(iter(self._pages(self._prefix(path), 1)), None) is not None or path == "/":
                 return Entry(path, Kind.DIRECTORY)
         raise NotFound("there is nothing here", path=path)
 
     def list(self, path: str) -> Iterator[Entry]:
         self._require_directory(path)
+        prefix = self._prefix(path)
         with errors(path):
-            found = self._container.walk_blobs(name_starts_with=prefix_of(path), include=["metadata"], delimiter="/")
+            found = self._container.walk_blobs(name_starts_with=prefix, include=["metadata"], delimiter="/")
             entries = [
                 Entry(f"/{each.name[:-1]}", Kind.DIRECTORY)
                 if each.name.endswith("/")
                 else _entry(f"/{each.name}", each)
                 for each in found
-                if each.name != prefix_of(path)
+                if each.name != prefix
             ]
         yield from children(entries)
 
-    def walk(self, path: str) -> Iterator[Entry]:
-        yield from tree(path, self._walked(path))
-
-    def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> BinaryIO:
-        from azure.core import MatchConditions
-
+    def open(
+        self,
+        path: str,
+        *,
+        offset: int = 0,
+        length: int | None = None,
+        version: str | None = None,
+        ahead: Callable[[], int] | None = None,
+    ) -> BinaryIO:
         if length == 0 or path == "/":
             if self.stat(path).kind is not Kind.FILE:
                 raise NotFound("not a file", path=path)
             return io.BytesIO()
-        condition = {"etag": version, "match_condition": MatchConditions.IfNotModified} if version else {}
-        with errors(path):
-            try:
-                stream = self._blob(path).download_blob(offset=offset, length=length, max_concurrency=1, **condition)
-            except _http_error() as error:
-                if error.status_code == 416:
-                    return io.BytesIO()
-                raise
-        if (stream.properties.metadata or {}).get(_MARKER) == "true":
-            raise NotFound("not a file", path=path)
-        return cast(BinaryIO, _Reader(stream, path))
+        reader = RangeReader(_Download(self, self._blob(path), path, version), offset, length, ahead)
+        reader.fill()
+        return cast(BinaryIO, reader)
 
     def create(self, path: str, *, size: int, modified: float | None = None) -> Writer:
         from airflow_datamove.stores.azure_upload import BlobWriter
 
-        _refuse_impossible(path)
         return BlobWriter(self._blob(path), path, size, times.written(modified), self._pool, self._in_flight)
 
     def make_directory(self, path: str) -> None:
         if path == "/":
             return
-        _refuse_impossible(path)
         with errors(path):
             with suppress(NotFound), errors(path):
                 if _entry(path, self._blob(path).get_blob_properties()).kind is Kind.FILE:
@@ -126,14 +117,14 @@ class _AzureBlobStore(Store):
         except NotFound:
             return
         if entry.kind is Kind.DIRECTORY:
-            marker = prefix_of(path)
+            marker = self._prefix(path)
             if any(key != marker for key in self._pages(marker, 2)):
                 raise StoreError("the directory is not empty", path=path)
             self._delete_blob(marker)
-        self._delete_blob(key_of(path))
+        self._delete_blob(self._key(path))
 
     def is_both(self, path: str) -> bool:
-        marker = prefix_of(path)
+        marker = self._prefix(path)
         with errors(path):
             return next(iter(self._pages(marker, 1)), None) is not None
 
@@ -142,7 +133,7 @@ class _AzureBlobStore(Store):
         self._service.close()
 
     def _blob(self, path: str) -> Any:
-        return self._container.get_blob_client(key_of(path))
+        return self._container.get_blob_client(self._key(path))
 
     def _delete_blob(self, key: str) -> None:
         with suppress(NotFound), errors(f"/{key}"):
@@ -154,43 +145,47 @@ class _AzureBlobStore(Store):
         for _, blob in zip(range(count), found, strict=False):
             yield blob.name
 
-    def _walked(self, path: str) -> Iterator[Entry]:
-        prefix, empty = prefix_of(path), True
-        with errors(path):
+    def _below(self, prefix: str) -> Iterator[Entry]:
+        with errors(f"/{prefix}"):
             for blob in self._container.list_blobs(name_starts_with=prefix, include=["metadata"]):
-                empty = False
-                if not blob.name.endswith("/"):
-                    yield _entry(f"/{blob.name}", blob)
-                elif blob.name != prefix:
-                    yield Entry(f"/{blob.name[:-1]}", Kind.DIRECTORY)
-        if empty:
-            self._require_directory(path)
+                yield _entry(f"/{blob.name}", blob)
 
-    def _require_directory(self, path: str) -> None:
-        if self.stat(path).kind is Kind.FILE and not self.is_both(path):
-            raise NotFound("not a directory", path=path)
+    def _refuse_impossible(self, path: str) -> None:
+        if _IMPOSSIBLE.search(path):
+            raise impossible(path, "Azure Blob Storage")
 
 
-class _Reader(io.RawIOBase):
-    def __init__(self, stream: Any, path: str) -> None:
-        self._chunks: Iterator[bytes] = iter(stream.chunks())
-        self._path = path
-        self._rest = memoryview(b"")
+class _Download:
+    """Fetches ranges of one blob, all of the same version."""
 
-    def readable(self) -> bool:
-        return True
+    def __init__(self, store: Store, blob: Any, path: str, version: str | None) -> None:
+        self._store, self._blob, self._path, self._version = store, blob, path, version
+        self._answered = False
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while not self._rest:
-            with errors(self._path):
-                chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._rest = memoryview(chunk)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
+    def __call__(self, start: int, count: int) -> bytes:
+        from azure.core import MatchConditions
+
+        condition: dict[str, Any] = {}
+        if self._version:
+            condition = {"etag": self._version, "match_condition": MatchConditions.IfNotModified}
+        with errors(self._path):
+            try:
+                found = self._blob.download_blob(offset=start, length=count, max_concurrency=1, **condition)
+            except _http_error() as error:
+                if error.status_code != 416:
+                    raise
+                # Nothing is left to read; of a blob without bytes that says not whether it is a directory's marker.
+                if not self._answered and self._store.stat(self._path).kind is not Kind.FILE:
+                    raise NotFound("not a file", path=self._path) from None
+                return b""
+            properties = found.properties
+            if (properties.metadata or {}).get(_MARKER) == "true":
+                raise NotFound("not a file", path=self._path)
+            data = bytes(found.readall())
+        if len(data) != found.size:
+            raise StoreUnavailable(f"{len(data)} bytes came where {found.size} were announced", path=self._path)
+        self._answered, self._version = True, self._version or quoted(properties.etag)
+        return data
 
 
 def _entry(path: str, properties: Any) -> Entry:
@@ -201,11 +196,6 @@ def _entry(path: str, properties: Any) -> Entry:
     md5 = properties.content_settings.content_md5
     checksums = {"md5": bytes(md5).hex()} if md5 else {}
     return Entry(path, Kind.FILE, properties.size, modified, checksums, quoted(properties.etag))
-
-
-def _refuse_impossible(path: str) -> None:
-    if _IMPOSSIBLE.search(path):
-        raise NotSupported("a name that Azure Blob Storage cannot hold", path=repr(path), remedy="Rename it")
 
 
 def _http_error() -> type[Any]:

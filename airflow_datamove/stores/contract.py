@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -54,10 +54,6 @@ class Capabilities:
     checksum: str | None = None
     """The algorithm that the store itself computes of what it received (``crc32c`` for gs), or that it keeps beside
     the content (``md5`` for abfs); ``None``: it can only be compared by length."""
-    empty_directories: bool = True
-    """Directories exist without files in them. An object store keeps a marker, which the back-end hides."""
-    recursive_listing: bool = False
-    """``walk`` is one flat listing, not one call for each directory."""
     measure: bool = False
     """``measure`` costs one call, whatever the size of the tree (HDFS GETCONTENTSUMMARY)."""
     flat: bool = False
@@ -119,6 +115,7 @@ class Store(ABC):
         """What stands at ``path``. A path that is both a file and a prefix of others is a file (see ``is_both``).
 
         :raises NotFound: if nothing does. The root of a bucket that exists is a directory.
+        :raises NotSupported: here and in every other method, if the store would take the name for another one.
         """
 
     @abstractmethod
@@ -129,7 +126,15 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> BinaryIO:
+    def open(
+        self,
+        path: str,
+        *,
+        offset: int = 0,
+        length: int | None = None,
+        version: str | None = None,
+        ahead: Callable[[], int] | None = None,
+    ) -> BinaryIO:
         """A stream of bytes from ``offset``, ``length`` of them or up to the end; the caller closes it.
 
         ``read(n)`` may give fewer than ``n`` bytes, and ``b""`` only at the end; a connection that is cut is an error,
@@ -137,6 +142,8 @@ class Store(ABC):
 
         :param version: fail with SourceChanged, at the latest where the end would be, if the content is no longer of
             this version.
+        :param ahead: how many bytes may be fetched at a time by a store that fetches before it is read from, asked
+            anew each time: for a reader that is slower than the store. Where the bytes are streamed it says nothing.
         :raises NotFound: if there is no such file.
         """
 

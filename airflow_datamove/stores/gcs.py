@@ -6,28 +6,21 @@ them; an empty one is a marker, the key ``a/`` of no bytes, which is hidden.
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import (
-    AlreadyExists,
-    NotFound,
-    NotSupported,
-    SourceChanged,
-    StoreError,
-)
+from airflow_datamove.errors import AlreadyExists, NotFound, SourceChanged, StoreError
 from airflow_datamove.stores import modified as times
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import Capabilities, Entry, Kind, Store, Writer
 from airflow_datamove.stores.gcs_answers import TIMEOUT, entry_of, errors, retry
 from airflow_datamove.stores.google_login import storage_client
-from airflow_datamove.stores.keys import children, key_of, prefix_of, tree
+from airflow_datamove.stores.keys import FlatStore, children, impossible
+from airflow_datamove.stores.ranges import RangeReader
 
-_RANGE = 8 * 2**20
 _FIELDS = "items(name,size,updated,generation,crc32c,md5Hash,metadata),prefixes,nextPageToken"
 # https://cloud.google.com/storage/docs/objects#naming
 _IMPOSSIBLE = re.compile(r"[\r\n]|^/\.well-known/acme-challenge/|^/\.{1,2}$")
@@ -42,8 +35,8 @@ def open_store(address: Address, connections: Connections) -> Store:
     return _GcsStore(client, address.authority)
 
 
-class _GcsStore(Store):
-    capabilities = Capabilities(checksum="crc32c", recursive_listing=True, flat=True, copy_within=True)
+class _GcsStore(FlatStore):
+    capabilities = Capabilities(checksum="crc32c", flat=True, copy_within=True)
 
     def __init__(self, client: Any, bucket: str) -> None:
         self._client = client
@@ -54,7 +47,7 @@ class _GcsStore(Store):
             if path != "/":
                 with suppress(NotFound), errors(path):
                     return self._file(path)
-            if next(self._keys(prefix_of(path), 1), None) is not None:
+            if next(self._keys(self._prefix(path), 1), None) is not None:
                 return Entry(path, Kind.DIRECTORY)
             if path == "/" and self._client.lookup_bucket(self._bucket, timeout=TIMEOUT, retry=retry()) is not None:
                 return Entry(path, Kind.DIRECTORY)
@@ -62,31 +55,35 @@ class _GcsStore(Store):
 
     def list(self, path: str) -> Iterator[Entry]:
         self._require_directory(path)
-        prefix = prefix_of(path)
+        prefix = self._prefix(path)
         with errors(path):
             found = self._listed(prefix, delimiter="/")
             entries = [entry_of(f"/{blob.name}", blob) for blob in found if blob.name != prefix]
             entries += [Entry(f"/{each[:-1]}", Kind.DIRECTORY) for each in found.prefixes]
         yield from children(entries)
 
-    def walk(self, path: str) -> Iterator[Entry]:
-        yield from tree(path, self._walked(path))
-
-    def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> BinaryIO:
+    def open(
+        self,
+        path: str,
+        *,
+        offset: int = 0,
+        length: int | None = None,
+        version: str | None = None,
+        ahead: Callable[[], int] | None = None,
+    ) -> BinaryIO:
         with errors(path):
             if version is None or length == 0 or path == "/":
                 if path == "/":
                     raise NotFound("not a file", path=path)
                 version = self._file(path).version
-            pinned = self._bucket.blob(key_of(path), generation=int(cast(str, version)))
-            reader = _Reader(pinned, path, offset, length)
-            reader.fetch()
+            pinned = self._bucket.blob(self._key(path), generation=int(cast(str, version)))
+        reader = RangeReader(_Download(pinned, path), offset, length, ahead)
+        reader.fill()
         return cast(BinaryIO, reader)
 
     def create(self, path: str, *, size: int, modified: float | None = None) -> Writer:
         from airflow_datamove.stores.gcs_upload import ObjectWriter
 
-        _refuse_impossible(path)
         blob = self._blob(path)
         blob.metadata = times.written(modified)
         return ObjectWriter(blob, path, size)
@@ -94,18 +91,17 @@ class _GcsStore(Store):
     def make_directory(self, path: str) -> None:
         if path == "/":
             return
-        _refuse_impossible(path)
         with errors(path):
             with suppress(NotFound), errors(path):
                 self._file(path)
                 raise AlreadyExists("a file stands there", path=path)
-            marker = self._bucket.blob(prefix_of(path))
+            marker = self._bucket.blob(self._prefix(path))
             marker.upload_from_string(b"", timeout=TIMEOUT, retry=retry())
 
     def delete(self, path: str) -> None:
-        if self._deleted(key_of(path)):
+        if self._deleted(self._key(path)):
             return
-        marker = prefix_of(path)
+        marker = self._prefix(path)
         with errors(path):
             if any(key != marker for key in self._keys(marker, 2)):
                 raise StoreError("the directory is not empty", path=path)
@@ -113,10 +109,9 @@ class _GcsStore(Store):
 
     def is_both(self, path: str) -> bool:
         with errors(path):
-            return next(self._keys(prefix_of(path), 1), None) is not None
+            return next(self._keys(self._prefix(path), 1), None) is not None
 
     def copy_within(self, source: str, destination: str) -> Entry:
-        _refuse_impossible(destination)
         made = self._blob(destination)
         token = None
         with errors(source):
@@ -131,7 +126,7 @@ class _GcsStore(Store):
         self._client.close()
 
     def _blob(self, path: str) -> Any:
-        return self._bucket.blob(key_of(path))
+        return self._bucket.blob(self._key(path))
 
     def _file(self, path: str) -> Entry:
         blob = self._blob(path)
@@ -165,71 +160,37 @@ class _GcsStore(Store):
         ):
             yield blob.name
 
-    def _walked(self, path: str) -> Iterator[Entry]:
-        prefix, empty = prefix_of(path), True
-        with errors(path):
+    def _below(self, prefix: str) -> Iterator[Entry]:
+        with errors(f"/{prefix}"):
             for blob in self._listed(prefix):
-                empty = False
-                if not blob.name.endswith("/"):
-                    yield entry_of(f"/{blob.name}", blob)
-                elif blob.name != prefix:
-                    yield Entry(f"/{blob.name[:-1]}", Kind.DIRECTORY)
-        if empty:
-            self._require_directory(path)
+                yield entry_of(f"/{blob.name}", blob)
 
-    def _require_directory(self, path: str) -> None:
-        if self.stat(path).kind is Kind.FILE and not self.is_both(path):
-            raise NotFound("not a directory", path=path)
+    def _refuse_impossible(self, path: str) -> None:
+        if _IMPOSSIBLE.search(path) or len(path.encode(errors="replace")) > 1025:
+            raise impossible(path, "Cloud Storage")
 
 
-class _Reader(io.RawIOBase):
-    """Reads in ranges of 8 MiB, each of the same generation, as stored (never decompressed on the way)."""
+class _Download:
+    """Fetches ranges of one generation of an object, as stored (never decompressed on the way)."""
 
-    def __init__(self, blob: Any, path: str, offset: int, length: int | None) -> None:
+    def __init__(self, blob: Any, path: str) -> None:
         self._blob, self._path = blob, path
-        self._at, self._left = offset, length
-        self._over = length == 0
-        self._rest = memoryview(b"")
 
-    def readable(self) -> bool:
-        return True
-
-    def fetch(self) -> None:
-        """Gets the next range."""
+    def __call__(self, start: int, count: int) -> bytes:
         from google.api_core import exceptions as google
 
-        if self._over:
-            return
-        wanted = _RANGE if self._left is None else min(_RANGE, self._left)
-        try:
-            data = self._blob.download_as_bytes(
-                start=self._at,
-                end=self._at + wanted - 1,
-                raw_download=True,
-                checksum=None,
-                timeout=TIMEOUT,
-                retry=retry(),
-            )
-        except google.RequestRangeNotSatisfiable:
-            data = b""
-        except google.NotFound:
-            raise SourceChanged(f"{self._path} is gone, or has been replaced") from None
-        self._at += len(data)
-        if self._left is not None:
-            self._left -= len(data)
-        self._over = len(data) < wanted or self._left == 0
-        self._rest = memoryview(data)
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        if not self._rest:
-            with errors(self._path):
-                self.fetch()
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-
-def _refuse_impossible(path: str) -> None:
-    if _IMPOSSIBLE.search(path) or len(path.encode(errors="replace")) > 1025:
-        raise NotSupported("a name that Cloud Storage cannot hold", path=repr(path), remedy="Rename it")
+        with errors(self._path):
+            try:
+                data: bytes = self._blob.download_as_bytes(
+                    start=start,
+                    end=start + count - 1,
+                    raw_download=True,
+                    checksum=None,
+                    timeout=TIMEOUT,
+                    retry=retry(),
+                )
+            except google.RequestRangeNotSatisfiable:
+                return b""
+            except google.NotFound:
+                raise SourceChanged(f"{self._path} is gone, or has been replaced") from None
+        return data

@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
@@ -74,7 +74,15 @@ class _HdfsStore(Store):
                 if entry.kind is Kind.DIRECTORY:
                     pending.append(entry.path)
 
-    def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> BinaryIO:
+    def open(
+        self,
+        path: str,
+        *,
+        offset: int = 0,
+        length: int | None = None,
+        version: str | None = None,
+        ahead: Callable[[], int] | None = None,
+    ) -> BinaryIO:
         if offset or length is not None:
             # WebHDFS refuses an offset at the end and a length of nothing.
             size = self.stat(path).size

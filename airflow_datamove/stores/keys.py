@@ -2,21 +2,61 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 
-from airflow_datamove.stores.contract import Entry, Kind
+from airflow_datamove.errors import NotFound, NotSupported
+from airflow_datamove.stores.contract import Entry, Kind, Store
 from airflow_datamove.stores.temporary import is_temporary
 
 
-def key_of(path: str) -> str:
-    """The key of a path: ``/a/b`` is ``a/b``, and ``/`` is ``""``."""
-    return path.removeprefix("/")
+class FlatStore(Store):
+    """A store of keys. Every path that is asked after becomes a key here, or is refused before the store is asked."""
+
+    def walk(self, path: str) -> Iterator[Entry]:
+        """See :class:`~airflow_datamove.stores.contract.Store`: one flat listing, not one call for each directory."""
+        yield from tree(path, self._walked(path))
+
+    @abstractmethod
+    def _refuse_impossible(self, path: str) -> None:
+        """Refuses a name that the store cannot hold or would take for another, which could be somebody else's.
+
+        :raises NotSupported: see :func:`impossible`.
+        """
+
+    @abstractmethod
+    def _below(self, prefix: str) -> Iterator[Entry]:
+        """All keys with a prefix, each as a file at ``/<key>``, markers of directories too."""
+
+    def _key(self, path: str) -> str:
+        """The key of a path: ``/a/b`` is ``a/b``, and ``/`` is ``""``."""
+        self._refuse_impossible(path)
+        return path.removeprefix("/")
+
+    def _prefix(self, path: str) -> str:
+        """What the keys below a directory begin with; ``""`` for the root."""
+        key = self._key(path)
+        return f"{key}/" if key else ""
+
+    def _require_directory(self, path: str) -> None:
+        if self.stat(path).kind is Kind.FILE and not self.is_both(path):
+            raise NotFound("not a directory", path=path)
+
+    def _walked(self, path: str) -> Iterator[Entry]:
+        prefix, empty = self._prefix(path), True
+        for entry in self._below(prefix):
+            empty = False
+            if not entry.path.endswith("/"):
+                yield entry
+            elif entry.path != f"/{prefix}":
+                yield Entry(entry.path[:-1], Kind.DIRECTORY)
+        if empty:
+            self._require_directory(path)
 
 
-def prefix_of(path: str) -> str:
-    """What the keys below a directory begin with; ``""`` for the root."""
-    key = key_of(path)
-    return f"{key}/" if key else ""
+def impossible(path: str, where: str) -> NotSupported:
+    """The error for a name that a store cannot hold."""
+    return NotSupported(f"a name that {where} cannot hold", path=repr(path), remedy="Rename it")
 
 
 def tree(path: str, entries: Iterable[Entry]) -> Iterator[Entry]:

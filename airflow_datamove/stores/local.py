@@ -65,7 +65,15 @@ class _LocalStore(Store):
         finally:
             os.close(directory)
 
-    def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> BinaryIO:
+    def open(
+        self,
+        path: str,
+        *,
+        offset: int = 0,
+        length: int | None = None,
+        version: str | None = None,
+        ahead: Callable[[], int] | None = None,
+    ) -> BinaryIO:
         with _errors(path):
             # O_NONBLOCK: a named pipe must not hang the opening.
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -48,6 +48,8 @@ _ERRORS: dict[str, tuple[type[StoreError], str]] = {
     "RetriableException": (StoreUnavailable, "the name node is not ready"),
     "StandbyException": (StoreUnavailable, "no name node is active"),
 }
+# HDFS takes /.reserved/raw/a for /a, and a number below /.reserved/.inodes for whatever file has it.
+_RESERVED = "/.reserved"
 _ELSEWHERE = ("StandbyException", "RetriableException")
 
 
@@ -120,6 +122,8 @@ class WebHdfs:
         self._session.close()
 
     def _ask(self, method: str, operation: str, path: str, about: str, parameters: dict[str, str]) -> requests.Response:
+        if f"{path}/".startswith(f"{_RESERVED}/"):
+            raise NotSupported("a name that HDFS takes for another", path=about, remedy="Name the path itself")
         try:
             query = urlencode(
                 {"op": operation, **({"user.name": self._user} if self._user else {}), **parameters},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from airflow_datamove.errors import NotFound, PermissionDenied
+from airflow_datamove.errors import NotFound, NotSupported, PermissionDenied
 from airflow_datamove.stores.contract import Entry, Kind, Store
 
 _FEW = 3
@@ -15,7 +15,7 @@ def existing(store: Store, wanted: Iterable[str]) -> Iterator[Entry]:
     """The entries at those of the ``wanted`` paths where something stands.
 
     Where names are flat, a path may come twice: as a file and as a directory. A directory that does not exist is asked
-    after once, and nothing below it is.
+    after once, and nothing below it is. Nothing stands at a name that the store cannot hold.
     """
     by_parent: dict[str, set[str]] = {}
     for path in wanted:
@@ -33,7 +33,7 @@ def existing(store: Store, wanted: Iterable[str]) -> Iterator[Entry]:
             for entry in store.list(parent):
                 if entry.path in paths:
                     yield entry
-        except NotFound:
+        except (NotFound, NotSupported):
             missing.add(parent)
 
 
@@ -56,7 +56,7 @@ def nearest(store: Store, path: str) -> Entry | None:
 def _asked(store: Store, path: str) -> Iterator[Entry]:
     try:
         entry = store.stat(path)
-    except NotFound:
+    except (NotFound, NotSupported):
         return
     yield entry
     if store.capabilities.flat and entry.kind is Kind.FILE and store.is_both(path):

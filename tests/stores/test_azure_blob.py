@@ -77,6 +77,27 @@ def test_a_name_that_azure_would_change_is_refused(place: Place, name: str) -> N
     assert list(store.walk("/")) == []
 
 
+@pytest.mark.parametrize("name", ["mine/..\\..\\other/secret", "other/secret.", "other./secret", "other/sec\x07ret"])
+def test_a_name_that_azure_would_change_is_never_asked_after(name: str) -> None:
+    """Azurite keeps such names apart; Azure itself would read, list and delete what another prefix holds."""
+    host = f"http://127.0.0.1:{unused_port()}/account"
+    with _store("c", login="account", password=WRONG_KEY, host=host) as store:
+        for use in (
+            store.stat,
+            store.open,
+            store.delete,
+            store.is_both,
+            store.exists,
+            store.make_directory,
+            lambda path: store.open(path, length=0),
+            lambda path: store.create(path, size=1),
+            lambda path: list(store.list(path)),
+            lambda path: list(store.walk(path)),
+        ):
+            with pytest.raises(NotSupported, match="cannot hold"):
+                use(f"/{name}")
+
+
 def test_login_and_password_are_account_and_key(azurite: dict[str, Any]) -> None:
     container = make_container(azurite)
     with _store(container, login=azurite["account"], password=azurite["key"], host=azurite["blob"]) as store:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import NotFound, StoreUnavailable, WrongUse
+from airflow_datamove.errors import NotFound, NotSupported, StoreUnavailable, WrongUse
 from airflow_datamove.stores.connection import EnvironmentConnections
 from airflow_datamove.stores.contract import Kind, Store
 from airflow_datamove.stores.registry import open_store
@@ -43,6 +43,25 @@ def test_a_key_beside_its_own_prefix_is_both(place: Place) -> None:
     assert store.stat("/a").kind is Kind.FILE
     assert store.is_both("/a")
     assert [(entry.name, entry.kind) for entry in store.list("/")] == [("a", Kind.DIRECTORY), ("a", Kind.FILE)]
+
+
+@pytest.mark.parametrize("name", ["cr\rlf", "x" * 1025, ".well-known/acme-challenge/x"])
+def test_a_name_that_cannot_be_is_never_asked_after(name: str) -> None:
+    extra = {"is_anonymous": True, "project": "p", "endpoint": f"http://127.0.0.1:{unused_port()}"}
+    with _store("b", extra) as store:
+        for use in (
+            store.stat,
+            store.open,
+            store.delete,
+            store.is_both,
+            store.make_directory,
+            lambda path: store.copy_within(path, "/there"),
+            lambda path: store.copy_within("/here", path),
+            lambda path: list(store.list(path)),
+            lambda path: list(store.walk(path)),
+        ):
+            with pytest.raises(NotSupported, match="cannot hold"):
+                use(f"/{name}")
 
 
 def test_a_copy_within_the_bucket_keeps_content_and_time(place: Place) -> None:

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import PermissionDenied, StoreUnavailable, WrongUse
+from airflow_datamove.errors import NotSupported, PermissionDenied, StoreUnavailable, WrongUse
 from airflow_datamove.stores.connection import EnvironmentConnections
 from airflow_datamove.stores.contract import Store
 from airflow_datamove.stores.registry import open_store
@@ -43,6 +43,22 @@ class TestHdfs(StoreContract):
     def everything(self, store: Store, top: str) -> list[str]:
         found = requests.get(f"{self.url}/webhdfs/v1{top}?op=LISTSTATUS", timeout=10).json()
         return [status["pathSuffix"] for status in found["FileStatuses"]["FileStatus"]]
+
+
+@pytest.mark.parametrize("name", ["/.reserved/raw{}", "/.reserved/.inodes/16385"])
+def test_another_name_of_a_path_is_refused(place: Place, name: str) -> None:
+    store, top = place
+    put(store, f"{top}/f", b"1")
+    for use in (
+        store.stat,
+        store.open,
+        store.delete,
+        lambda path: list(store.walk(path)),
+        lambda path: put(store, path),
+    ):
+        with pytest.raises(NotSupported, match="takes for another"):
+            use(name.format(f"{top}/f"))
+    assert get(store, f"{top}/f") == b"1"
 
 
 def _store(**fields: Any) -> Store:

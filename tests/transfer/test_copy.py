@@ -256,6 +256,22 @@ def test_keys_that_no_file_system_can_hold_are_refused_before_any_byte_moves(
     assert read(tmp_path / "t") == {"b": b"1"}
 
 
+@pytest.mark.parametrize(("scheme", "name"), [("abfs", "d./f"), ("abfs", "back\\slash"), ("gs", "new\nline")])
+def test_a_name_that_the_store_cannot_hold_fails_alone(
+    tmp_path: Path, scheme: str, name: str, connections: EnvironmentConnections, buckets: dict[str, str]
+) -> None:
+    there = Address.parse(f"{buckets[scheme]}/alone-{tmp_path.name}/")
+    with open_store(there, connections) as store:
+        put(store, f"{there.path}a", b"old")
+    make(tmp_path / "s", {"a": b"1", name: b"2"})
+    with pytest.raises(CopyFailed, match="cannot hold") as caught:
+        copy(source_of(tmp_path / "s"), there, connections)
+    assert not caught.value.retryable
+    assert (caught.value.report.files, caught.value.report.failed) == (1, 1)
+    copy(there, destination_of(tmp_path / "t"), connections)
+    assert read(tmp_path / "t") == {"a": b"1"}
+
+
 def test_a_key_that_leads_out_of_the_destination_is_refused(
     tmp_path: Path, gcs: dict[str, str], connections: EnvironmentConnections, buckets: dict[str, str]
 ) -> None:
