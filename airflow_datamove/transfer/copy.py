@@ -73,7 +73,13 @@ def copy(
         within = route is Route.SERVER_SIDE
         meter = Meter(len(plan.copies), sum(item.source.size for item in plan.copies))
         copier = FileCopier(
-            source_store, destination_store, throttle or Throttle(options.rate), meter, cancelled, within=within
+            source_store,
+            destination_store,
+            throttle or Throttle(options.rate),
+            meter,
+            cancelled,
+            readers=max(1, min(options.threads, len(plan.copies))),
+            within=within,
         )
         run = _Run(plan, copier, report, options.threads, progress)
         try:

@@ -28,6 +28,8 @@ class FileCopier:
     throttle: Throttle
     meter: Meter
     cancelled: threading.Event
+    readers: int = 1
+    """How many of them share the throttle."""
     within: bool = False
     """The store copies by itself; the bytes do not pass through here."""
 
@@ -64,7 +66,7 @@ class FileCopier:
             digest = Digest(entry.checksums)
             chunk = _CHUNK if self.throttle.rate is None else _THROTTLED_CHUNK
             with (
-                self.source_store.open(entry.path, version=entry.version) as reader,
+                self.source_store.open(entry.path, version=entry.version, ahead=self._ahead) as reader,
                 self.destination_store.create(destination, size=entry.size, modified=entry.modified) as writer,
             ):
                 while data := reader.read(chunk):
@@ -88,6 +90,9 @@ class FileCopier:
             self.meter.passed(-passed)
             raise
         return writer.verified_by if writer.verified_by != "length" else digest.algorithm or "length"
+
+    def _ahead(self) -> int:
+        return self.throttle.ahead(self.readers)
 
     def _again(self, entry: Entry) -> Entry:
         """The source as it is now, for another try.

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
 
 BURST = 0.02
 """Seconds of unused time that may be made up for. What is older is lost, so no burst follows a stall."""
+
+_AHEAD = 0.25
+"""Seconds' worth of bytes that all readers together may have fetched before they are taken."""
+_LEAST_AHEAD = 2**16
+"""Bytes; a request for less than that costs more than it brings."""
 
 _PIECE = 0.1
 """Seconds' worth of bytes that are taken at a time, so that a change of the rate is felt soon by those who wait."""
@@ -43,6 +49,14 @@ class Throttle:
     def rate(self, rate: int | None) -> None:
         with self._lock:
             self._rate = rate
+
+    def ahead(self, readers: int) -> int:
+        """How many bytes each of several readers may fetch before it takes them.
+
+        What is fetched has passed the link already, so a large range would be a burst that no rate holds back.
+        """
+        rate = self._rate
+        return sys.maxsize if rate is None else max(_LEAST_AHEAD, int(rate * _AHEAD / readers))
 
     def take(self, count: int, cancelled: threading.Event | None = None) -> bool:
         """Waits until ``count`` bytes may pass.
