@@ -90,8 +90,11 @@ class Client:
         return mine, False
 
     def _kill_all(self, tag: str) -> None:
+        deadline = time.monotonic() + _SECONDS_AFTER_A_CANCEL
         try:
-            for app in self._manager.active(tag):
+            while not (found := self._manager.active(tag)) and time.monotonic() < deadline:
+                time.sleep(0.3)
+            for app in found:
                 self._manager.kill(app.id)
         except NoAnswer as error:
             _log.warning("Whether a job of tag %s runs cannot be found out, so it was not killed: %s", tag, error)

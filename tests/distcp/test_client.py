@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,13 @@ class Manager(ResourceManager):
         super().__init__(Rest([]))
         self.ids, self.answers = list(ids), answers
         self.killed: list[str] = []
+        self.from_when = 0.0
 
     def active(self, tag: str) -> list[App]:
         if not self.answers:
             raise NoAnswer("away")
+        if time.monotonic() < self.from_when:
+            return []
         return apps_of({"apps": {"app": [{"id": each, "state": "RUNNING"} for each in self.ids]}})
 
     def kill(self, application_id: str) -> bool:
@@ -57,6 +61,7 @@ def test_whatever_interrupts_the_client_ends_the_job(
 
     monkeypatch.setattr("airflow_datamove.distcp.client.run_client", interrupted)
     manager = Manager("application_1_1", "application_1_2")
+    manager.from_when = time.monotonic() + 0.5  # YARN has said yes, and does not show it yet
     with pytest.raises(interruption):
         Client(cluster(tmp_path, "true"), manager).submit(COMMAND, "t", None)
     assert manager.killed == ["application_1_1", "application_1_2"]
