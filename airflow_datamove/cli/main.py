@@ -61,7 +61,7 @@ def one_line(error: Exception) -> str:
 
 
 def _tell(text: str) -> None:
-    with suppress(OSError):
+    with suppress(OSError, AttributeError):
         sys.stderr.write(f"datamove: {text}\n")
 
 
@@ -69,8 +69,8 @@ def _drop_output() -> None:
     """Writes what is left of the output; if that fails, lets Python not try again, and complain, at its end."""
     try:
         sys.stdout.flush()
-    except (OSError, ValueError):
-        with suppress(OSError, ValueError):
+    except (OSError, ValueError, AttributeError):  # where it was closed from the start, there is no stdout at all
+        with suppress(OSError, ValueError, AttributeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -46,6 +46,14 @@ def test_a_full_disk() -> None:
     assert shell(f"{DATAMOVE} schema tenant > /dev/full") == (1, "datamove: No space left on device\n")
 
 
+def test_no_output_at_all() -> None:
+    code, told = shell(f"{DATAMOVE} schema tenant >&-")
+    assert code == 1
+    assert told.startswith("datamove: ")
+    assert told.count("\n") == 1
+    assert shell(f"{DATAMOVE} schema tenant >&- 2>&-") == (1, "")
+
+
 def test_nowhere_to_write_at_all() -> None:
     assert shell(f"{DATAMOVE} schema tenant > /dev/full 2> /dev/full") == (1, "")
 
