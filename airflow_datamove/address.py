@@ -16,11 +16,12 @@ from airflow_datamove.errors import AddressError
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _CONNECTION_ID = re.compile(r"[A-Za-z0-9_.-]{1,250}")
 _SECRET = re.compile(
-    r"[?&;](sig|sas|sv|se|sp|accountkey|sharedaccesssignature|password|passwd|pwd|token|access_token|secret|api_?key|"
+    r"(?:[?&;#]|%3f|%26)(sig|sas|sv|se|sp|key|access_?key|account_?key|sharedaccesssignature|password|passwd|pwd|token|access_token|secret|api_?key|"
     r"x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|awsaccesskeyid|signature)=",
     re.IGNORECASE,
 )
 _USER = re.compile(r"://([^@]*)@")
+_LONGEST = 8192
 _COLLAPSING = {"file", "hdfs", "sftp"}
 _FORM = "Write scheme://connection_id@authority/path, for example gs://acme_gcp@bucket/folder/"
 
@@ -46,6 +47,8 @@ class Address:
         """
         if not isinstance(text, str) or not text.strip():
             raise AddressError("an address is missing", remedy=_FORM)
+        if len(text) > _LONGEST:
+            raise AddressError(f"an address of {len(text)} characters is too long", remedy=f"At most {_LONGEST}")
         match = _SCHEME.match(text)
         if carries_credential(text):
             scheme = f"{match[1].lower()}:// " if match else ""
@@ -56,9 +59,9 @@ class Address:
         authority, slash, path = text[match.end() :].partition("/")
         user, _, authority = authority.rpartition("@")
         if user and not _CONNECTION_ID.fullmatch(user):
-            raise AddressError(f"a {scheme}:// address names a connection that cannot be", remedy=_FORM)
-        if "\0" in text:
-            raise AddressError(f"a {scheme}:// address holds a NUL character", remedy=_FORM)
+            raise AddressError(f"the {scheme}:// address names a connection that cannot be", remedy=_FORM)
+        if "\0" in text or not _is_text(text):
+            raise AddressError(f"the {scheme}:// address holds what is no character", remedy=_FORM)
         if scheme == "file" and (user or authority):
             raise AddressError(f"{_short(text)} names a host", remedy="Write three slashes: file:///srv/data")
         path = slash + path or "/"
@@ -96,6 +99,15 @@ def carries_credential(text: str) -> bool:
         return True
     # Up to the first @: a password may hold slashes. Three slashes begin a path, in which a colon is a colon.
     return any(":" in match[1] and not match[1].startswith("/") for match in _USER.finditer(text))
+
+
+def _is_text(text: str) -> bool:
+    """False for half a surrogate pair, which JSON can carry and nothing can store."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _short(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from tests.servers import start, status, stop
 pytest.register_assert_rewrite("tests.stores.contract")
 
 STATE = Path(__file__).resolve().parents[1] / ".stack" / "test"
+
+# Airflow makes a home as soon as it is imported; a person's own must not be touched.
+os.environ["AIRFLOW_HOME"] = str(STATE / "unit-airflow")
 
 
 @pytest.fixture(scope="session")

@@ -47,9 +47,12 @@ def test_airflow_knows_the_connection_type_and_its_named_fields(tmp_path: Path) 
         "from airflow.providers_manager import ProvidersManager\n"
         "m = ProvidersManager()\n"
         "h = dict(m.hooks)['hadoop']\n"
-        "print(h.hook_class_name)\n"
+        "print('RESULT', h.hook_class_name, *sorted(m.connection_form_widgets))\n"
     )
-    assert "airflow_datamove.hooks.hadoop.HadoopHook" in python(code, tmp_path)
+    shown = python(code, tmp_path).partition("RESULT")[2]
+    assert "airflow_datamove.hooks.hadoop.HadoopHook" in shown
+    for field in ("resource_manager", "history_server", "command", "class_path", "conf_dir", "queue"):
+        assert f"extra__hadoop__{field}" in shown
 
 
 @pytest.mark.parametrize("folder", [str(ROOT / "plugins"), ""])

@@ -36,7 +36,7 @@ class JobRef:
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON-able values."""
-        return asdict(self)
+        return {**asdict(self), "schemes": list(self.schemes)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

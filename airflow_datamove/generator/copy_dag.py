@@ -119,7 +119,7 @@ def _form(limits: Limits) -> dict[str, Param]:
         "overwrite": Param("if_changed", enum=["never", "if_changed", "always"], **described["overwrite"]),
         "mirror": Param(False, type="boolean", **described["mirror"]),
         "priority": Param(50, type="integer", minimum=0, maximum=99, **described["priority"]),
-        "client": Param("", type="string", maxLength=120, **described["client"]),
+        "client": Param("", type=["null", "string"], maxLength=120, **described["client"]),
         "route": Param("auto", enum=["auto", "worker", "distcp", "server_side"], **described["route"]),
         "slots": Param(None, type=["null", "integer"], minimum=1, maximum=most, **described["slots"]),
     }

@@ -22,7 +22,8 @@ from airflow_datamove.generator.broken import text_of
 from airflow_datamove.generator.tenant_dags import dags_of
 from airflow_datamove.scheduling.admission import check_folder
 from airflow_datamove.spec.folder import PLATFORM_FILE, TENANTS_FOLDER, read_folder
-from airflow_datamove.spec.mistakes import Mistake, Place
+from airflow_datamove.spec.mistakes import Mistake
+from airflow_datamove.spec.reading import read_content
 
 _FINGERPRINT = ".fingerprint"
 
@@ -37,13 +38,13 @@ from airflow_datamove.generator.tenant_dags import build_dags
 globals().update(build_dags(Path(__file__).resolve().parent, {tenant!r}, file=__file__))
 '''
 
-_BROKEN = '''"""A mistake in {file}, shown by Airflow as an import error of this DAG file. Changes to it are lost."""
+_BROKEN = '''"""A mistake in {file!a}, shown by Airflow as an import error of this DAG file. Changes to it are lost."""
 
 from airflow_datamove.generator.broken import broken_dag
 
 dag = broken_dag(
-    {file!r},
-    {text!r},
+    {file!a},
+    {text!a},
 )
 '''
 
@@ -119,11 +120,11 @@ def _copy_yaml(source: Path, target: Path, *, keep_platform: bool) -> tuple[set[
             wanted.add(relative)
             continue
         try:
-            _write(target / relative, path.read_bytes())
-        except OSError as error:
-            remedy = "Mend the link or the permissions"
-            unreadable.append(Mistake(relative.as_posix(), Place(1, 1), f"cannot be read: {error.strerror}", remedy))
+            content = read_content(path, relative.as_posix(), root=source)
+        except Mistake as mistake:
+            unreadable.append(mistake)
         else:
+            _write(target / relative, content)
             wanted.add(relative)
     return wanted, unreadable
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
-from airflow.sdk.execution_time.xcom import XCom
 from airflow.sdk.types import TaskInstanceKey
 
 from airflow_datamove.address import Address
@@ -37,11 +36,10 @@ class YarnApplicationLink(BaseOperatorLink):
     """From a DistCp task to its application in YARN's own UI."""
 
     name = "YARN application"
-    XCOM: ClassVar[str] = "yarn_application"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The application's page; empty as long as there is none."""
-        return XCom.get_value(key=self.XCOM, ti_key=ti_key) or ""
+        """The application's page; empty as long as there is none. Airflow asks when the task has ended."""
+        return str(getattr(operator, "application_url", ""))
 
 
 class DistCpOperator(BaseOperator):
@@ -127,6 +125,7 @@ class DistCpOperator(BaseOperator):
         self.poll_interval = poll_interval
         self.deferrable = deferrable
         self.route = "distcp"
+        self.application_url = ""
         self._cancelled = threading.Event()
 
     def execute(self, context: Context) -> Any:
@@ -145,7 +144,9 @@ class DistCpOperator(BaseOperator):
         with failing_as_airflow():
             if event["state"] == "LOST":
                 raise TrackingLost(str(event["message"]), remedy="A retry will find the job by its tag")
-            return self._finish(context, HadoopHook(self.hadoop_conn_id).get_conn(), ref, reason)
+            hook = HadoopHook(self.hadoop_conn_id)
+            self.application_url = hook.application_url(ref["application_id"])
+            return self._finish(context, hook.get_conn(), ref, reason)
 
     def on_kill(self) -> None:
         """Stops the client that submits, and the job if this process waits for it."""
@@ -203,10 +204,9 @@ class DistCpOperator(BaseOperator):
         ref = job.submit(self._job_request(context, request, maps, bandwidth), cancelled=self._cancelled)
         if ref.application_id:
             self.log.info("%s %s", "Joined" if ref.joined else "Submitted", ref.application_id)
-            page = hook.application_url(ref.application_id)
+            self.application_url = hook.application_url(ref.application_id)
             # Airflow keeps a link when the task has ended; people want it while the job runs.
-            for key in (YarnApplicationLink.XCOM, YarnApplicationLink().xcom_key):
-                context["ti"].xcom_push(key=key, value=page)
+            context["ti"].xcom_push(key=YarnApplicationLink().xcom_key, value=self.application_url)
         if self._cancelled.is_set():
             job.kill(ref)
             raise Cancelled(f"cancelled: {ref.application_id} was killed")

@@ -82,13 +82,15 @@ def read_folder(root: Path, *, tenant: str | None = None, pipeline: str | None =
     return folder
 
 
-def read_model(path: Path, shown: str, model: type[M]) -> tuple[M, Document]:
+def read_model(path: Path, shown: str, model: type[M], *, root: Path | None = None) -> tuple[M, Document]:
     """Reads one file into its model.
+
+    :param root: the folder that a link may not lead out of.
 
     :raises ExceptionGroup: of :class:`Mistake`, one for each that was found.
     """
     try:
-        document = read_document(path, shown)
+        document = read_document(path, shown, root=root)
     except Mistake as mistake:
         raise ExceptionGroup(shown, [mistake]) from None
     try:
@@ -144,7 +146,7 @@ def _read_pipeline(folder: Folder, tenant: TenantFolder | None, path: Path, firs
 
 def _read_into(folder: Folder, path: Path, model: type[M]) -> tuple[M, Document] | None:
     try:
-        return read_model(path, path.relative_to(folder.root).as_posix(), model)
+        return read_model(path, path.relative_to(folder.root).as_posix(), model, root=folder.root)
     except ExceptionGroup as group:
         folder.mistakes.extend(each for each in group.exceptions if isinstance(each, Mistake))
         return None

@@ -13,6 +13,8 @@ from airflow_datamove.address import carries_credential
 from airflow_datamove.errors import DatamoveError, SpecError
 
 _SHOWN = 80
+_MOST = 20
+_SHAPES = {"model_type": "a mapping of fields", "dict_type": "a mapping of names", "list_type": "a list"}
 _KEYED_SECRET = re.compile(
     r"(password|passwd|secret|token|credential|connection_string|account[._-]?key)\s*['\"]?\s*[:=]", re.I
 )
@@ -70,7 +72,7 @@ def excerpt(lines: Sequence[str], place: Place) -> str:
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """``Did you mean 'source'?`` or the list of what is known."""
     names = sorted(known)
-    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(word)[:_SHOWN], names, n=1, cutoff=0.6)
     return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(names)}"
 
 
@@ -80,20 +82,26 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
     :param model: the model at the root, for the names that a misspelt field may have meant.
     """
     found = []
-    for each in error.errors(include_url=False):
+    for each in error.errors(include_url=False)[:_MOST]:
         path = each["loc"]
         if path[-1:] == ("[key]",) and each["type"] != "extra_forbidden":
             path = path[:-1]  # what is wrong is a mapping's key; pydantic marks that in the location
         cause = each.get("ctx", {}).get("error")
         if each["type"] == "extra_forbidden":
             remedy = did_you_mean(path[-1], _fields_at(model, path[:-1]))
-            found.append(Problem(path, f"unknown field {path[-1]!r}", remedy))
+            found.append(Problem(path, f"unknown field {_shown(path[-1])}", remedy))
         elif each["type"] == "missing":
             found.append(Problem(path, f"{path[-1]!r} is missing", f"Add {path[-1]}:"))
         elif isinstance(cause, DatamoveError):
             found.append(Problem(path, f"{_named(path)}{cause.message}", cause.remedy))
         elif cause is not None:
             found.append(Problem(path, f"{_named(path)}{cause}", ""))
+        elif each["type"] in _SHAPES:
+            found.append(
+                Problem(path, f"{_named(path)}must be {_SHAPES[each['type']]}, not {_shown(each['input'])}", "")
+            )
+        elif each["type"] == "too_short":
+            found.append(Problem(path, f"{_named(path)}must not be empty", ""))
         else:
             message = each["msg"][0].lower() + each["msg"][1:]
             found.append(Problem(path, f"{_named(path)}{message}, not {_shown(each['input'])}", ""))

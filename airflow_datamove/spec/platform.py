@@ -21,6 +21,10 @@ class Link(Model):
 
     @model_validator(mode="after")
     def _has_slots(self) -> Link:
+        if self.distcp + self.urgent > 1:
+            raise SpecError(
+                "distcp and urgent together are more than the link", remedy="Let them add up to 100% at most"
+            )
         if self.capacity < 3 * self.slot:
             raise SpecError(
                 f"{format_rate(self.capacity)} holds fewer than 3 slots of {format_rate(self.slot)}",

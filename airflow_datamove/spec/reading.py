@@ -7,6 +7,7 @@ used but not multiplied into a bomb, and only text, numbers, booleans, null, lis
 from __future__ import annotations
 
 import math
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,21 +47,41 @@ class Document:
         return Mistake(self.file, place, message, remedy, excerpt(self.lines, place))
 
 
-def read_document(path: Path, shown: str) -> Document:
+def read_document(path: Path, shown: str, *, root: Path | None = None) -> Document:
     """Reads one YAML file.
 
     :param shown: how messages name the file (relative to the platform's folder).
+    :param root: see :func:`read_content`.
     :raises Mistake: if it cannot be read, is not YAML, is empty, or is a bomb.
     """
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise Mistake(shown, Place(1, 1), "the file is larger than 1 MiB", "Split it into several pipelines")
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise Mistake(shown, Place(1, 1), f"cannot be read: {error.strerror}", "Mend its permissions") from None
+        text = read_content(path, shown, root=root).decode()
     except UnicodeDecodeError as error:
         raise Mistake(shown, Place(1, 1), f"is not UTF-8 (byte {error.start})", "Save it as UTF-8") from None
     return parse_document(text, shown)
+
+
+def read_content(path: Path, shown: str, *, root: Path | None = None) -> bytes:
+    """The bytes of one YAML file.
+
+    :param root: the folder that a link may not lead out of: what is read is shown in messages, and a tenant could
+        otherwise have any file of the machine shown to it. Links inside are followed; Kubernetes mounts files so.
+    :raises Mistake: if it is no plain file, leads out of the folder, is too large or cannot be read.
+    """
+    try:
+        real = path.resolve(strict=True)
+        if root is not None and not real.is_relative_to(root.resolve()):
+            raise Mistake(shown, Place(1, 1), "is a link that leads out of the folder", "Put the file itself here")
+        status = real.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise Mistake(shown, Place(1, 1), "is no plain file", "Put a file here")
+        if status.st_size > _LARGEST_FILE:
+            raise Mistake(shown, Place(1, 1), "the file is larger than 1 MiB", "Split it into several pipelines")
+        return real.read_bytes()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        reason = getattr(error, "strerror", None) or error
+        remedy = "Mend the link or the permissions"
+        raise Mistake(shown, Place(1, 1), f"cannot be read: {reason}", remedy) from None
 
 
 def parse_document(text: str, shown: str) -> Document:
@@ -99,7 +120,7 @@ class _Reader:
         self.places.setdefault(path, place)
         if self._count > _MOST_VALUES or depth > _DEEPEST:
             raise self._mistake(
-                node, f"grows to more than {_MOST_VALUES} values or {_DEEPEST} levels", "Remove the aliases (*name)"
+                node, f"grows to more than {_MOST_VALUES} values or {_DEEPEST} levels", "Split it, or remove aliases"
             )
         if isinstance(node, yaml.CollectionNode) and node.tag not in _COLLECTIONS:
             raise self._mistake(node, f"the tag {node.tag} is not understood", "Leave it out")

@@ -12,7 +12,8 @@ from airflow_datamove.spec.fields import AddressText, Lane, Model, in_yaml
 from airflow_datamove.spec.mistakes import problems_of
 from airflow_datamove.spec.templates import may_have_template
 
-_MAY_BE_EMPTY = ("lane", "slots")
+_MAY_BE_EMPTY = ("client", "lane", "slots")
+_MOST_FIELDS = 50
 LOWEST_PRIORITY, HIGHEST_PRIORITY = 0, 99
 
 
@@ -53,6 +54,8 @@ def read_request(values: Any) -> CopyRequest:
     """
     if not isinstance(values, Mapping):
         raise SpecError("the request is not an object", remedy='Post {"conf": {"source": "...", "destination": "..."}}')
+    if len(values) > _MOST_FIELDS:
+        raise SpecError(f"the request has {len(values)} fields", remedy=f"Known: {', '.join(CopyRequest.model_fields)}")
     try:
         return CopyRequest.model_validate({k: v for k, v in values.items() if v is not None or k not in _MAY_BE_EMPTY})
     except ValidationError as error:

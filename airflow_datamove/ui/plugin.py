@@ -5,12 +5,12 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 
 from airflow_datamove.operators.distcp import YarnApplicationLink
-from airflow_datamove.ui.refuse_credentials import RefuseCredentials
+from airflow_datamove.ui.refuse_unsound import RefuseUnsound
 
 
 class DatamovePlugin(AirflowPlugin):
-    """Adds the link from a DistCp task to its YARN application, and refuses requests that carry a credential."""
+    """Adds the link from a DistCp task to its YARN application, and refuses requests that cannot be."""
 
     name = "datamove"
-    fastapi_root_middlewares = [{"name": "datamove refuses credentials", "middleware": RefuseCredentials}]
+    fastapi_root_middlewares = [{"name": "datamove refuses unsound requests", "middleware": RefuseUnsound}]
     operator_extra_links = [YarnApplicationLink()]

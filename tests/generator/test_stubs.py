@@ -80,8 +80,15 @@ def test_a_tenants_file_is_written_anew_when_its_yaml_changes_or_goes(source: Pa
 def test_a_file_that_cannot_be_read_is_a_mistake_of_its_own(source: Path, target: Path) -> None:
     (source / "tenants/acme/gone.pipeline.yaml").symlink_to("nowhere")
     (source / "tenants/acme/folder.pipeline.yaml").mkdir()
+    (source / "tenants/acme/out.pipeline.yaml").symlink_to("/etc/passwd")
+    (source / "tenants/acme/zero.pipeline.yaml").symlink_to("/dev/zero")
+    os.mkfifo(source / "tenants/acme/pipe.pipeline.yaml")
+    (source / os.fsdecode(b"tenants/acme/b\xff.pipeline.yaml")).write_text("steps: 1")
     write_stubs(source, target)
-    assert stubs(target) == {"acme.py", "globex.py", "tenants/acme/gone.pipeline.yaml.py"}
+    odd = os.fsdecode(b"tenants/acme/b\xff.pipeline.yaml.py")
+    broken = {f"tenants/acme/{name}.pipeline.yaml.py" for name in ("gone", "out", "zero", "pipe")}
+    assert stubs(target) == {"acme.py", "globex.py", odd, *broken}
+    assert "root:" not in (target / "tenants/acme/out.pipeline.yaml.py").read_text()
     with pytest.raises(SpecError, match="cannot be read"):
         runpy.run_path(str(target / "tenants/acme/gone.pipeline.yaml.py"))["dag"].validate()
 
@@ -163,8 +170,8 @@ def test_a_folder_that_is_not_there_is_a_mistake_and_not_a_crash(tmp_path: Path)
     assert stubs(tmp_path / "target") == {"platform.yaml.py"}
 
 
-def test_yaml_behind_links_is_read_as_kubernetes_mounts_it(source: Path, target: Path, tmp_path: Path) -> None:
-    real = tmp_path / "..data"
+def test_yaml_behind_links_is_read_as_kubernetes_mounts_it(source: Path, target: Path) -> None:
+    real = source / "..data"
     (source / "tenants").rename(real)
     for path in sorted(real.rglob("*.yaml")):
         link = source / "tenants" / path.relative_to(real)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from typing import Any
 from uuid import uuid4
 
+from tests.conftest import STATE
+from tests.servers import facts, status
 from tests.system.driver import Driver
 from tests.system.test_requests import BAD, SOUND
 
@@ -23,6 +27,34 @@ def test_the_policy_on_postgres(on_postgres: Driver) -> None:
         run_id = driver.api.trigger(f"acme.copy.{lane}", {**SOUND, **conf})
         task = driver.tasks(f"acme.copy.{lane}", run_id)["copy"]
         assert (task["priority_weight"], task["pool_slots"]) == (weight, slots)
+
+
+def test_a_run_that_no_api_looked_at_harms_nobody_and_fails_at_once(on_postgres: Driver) -> None:
+    """`airflow dags trigger` asks no API server: the scheduler meets what was posted as it is."""
+    driver = on_postgres
+    beside = STATE.with_name("test-postgres")
+    alive = {row.daemon: row.pid for row in status(beside) if row.name == "airflow" and row.alive}
+    bad: list[dict[str, Any]] = [
+        {**SOUND, "priority": "high"},
+        {**SOUND, "priority": [1]},
+        {**SOUND, "priority": int("9" * 400), "slots": "many"},
+        {**SOUND, "priority": 50.5, "slots": -5},
+        {**SOUND, "nonsense": 1},
+        {**SOUND, "lane": "bulk"},
+    ]
+    command = facts("airflow", beside)["command"]
+    for number, conf in enumerate(bad):
+        run_id = f"cli-{uuid4().hex[:8]}-{number}"
+        words = [command, "dags", "trigger", "acme.copy.normal", "--run-id", run_id, "--conf", json.dumps(conf)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+        if done.returncode != 0:
+            continue
+        assert driver.ended("acme.copy.normal", run_id) == "failed"
+        task = driver.tasks("acme.copy.normal", run_id)["copy"]
+        assert (task["state"], task["try_number"]) == ("failed", 1)
+        assert (task["priority_weight"], task["pool_slots"]) == (150, 1)
+    assert {row.daemon: row.pid for row in status(beside) if row.name == "airflow" and row.alive} == alive
+    assert len(alive) == 4
 
 
 def test_a_request_on_postgres(on_postgres: Driver) -> None:

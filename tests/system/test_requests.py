@@ -11,7 +11,7 @@ import requests
 
 from airflow_datamove.report import TransferReport
 from tests.conftest import STATE
-from tests.servers import start, stop
+from tests.servers import start, status, stop
 from tests.system.driver import Driver, wait_for
 
 SMALL = {"a.txt": b"a" * 1000, "sub/b %20.txt": b"b", "empty": b""}
@@ -188,7 +188,8 @@ def test_failing_the_run_ends_the_yarn_job(driver: Driver) -> None:
         "a triggerer to wait for the job",
     )
     where = f"/dags/acme.copy.normal/dagRuns/{run_id}"
-    page = driver.api.get(f"{where}/taskInstances/distcp/xcomEntries/yarn_application?map_index={task['map_index']}")
+    link = f"{where}/taskInstances/distcp/xcomEntries/_link_YarnApplicationLink"
+    page = driver.api.get(f"{link}?map_index={task['map_index']}")
     app = page["value"].rpartition("/")[2]
     driver.api.end_unfinished("acme.copy.normal")
 
@@ -200,6 +201,8 @@ def test_failing_the_run_ends_the_yarn_job(driver: Driver) -> None:
 
 
 def test_the_scheduler_has_survived_all_of_this(driver: Driver, folder: Path) -> None:
+    alive = {row.daemon for row in status(STATE) if row.name == "airflow" and row.alive}
+    assert alive == {"api-server", "scheduler", "dag-processor", "triggerer"}
     health = requests.get(f"{driver.stack.url}/api/v2/monitor/health", timeout=30).json()
     assert {name: health[name]["status"] for name in ("scheduler", "triggerer", "dag_processor")} == {
         "scheduler": "healthy",
