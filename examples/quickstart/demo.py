@@ -133,7 +133,7 @@ def demo(stack: Stack, console: Console) -> Peak:
                 remove(address, stack.connections)
             put(source, request.files, stack.connections)
         said = f"put {len(request.files)} files, {format_size(request.bytes)}, into {request.source}"
-        console.print(said, highlight=False)
+        console.print(said, highlight=False, soft_wrap=True)
     for request in wanted:
         with doing(f"while posting the {request.name} request"):
             conf = {"source": request.source, "destination": request.destination, "priority": 50, **request.more}
@@ -260,7 +260,7 @@ def _account(peak: Peak, console: Console) -> None:
     said = f"the stack held {rss / 2**30:.1f} GiB of memory at most (sum of RSS){shared}"
     if rss > MOST_MEMORY:
         raise DemoFailed(f"{said}; more than {most:.0f} GiB are too many")
-    console.print(said, highlight=False)
+    console.print(said, highlight=False, soft_wrap=True)
 
 
 def _run(state: Path, console: Console) -> None:
