@@ -120,7 +120,8 @@ def test_a_lone_file_becomes_exactly_the_destination(job: DistCpJob, hdfs: Place
 
 def test_cloud_storage_there_and_back(job: DistCpJob, hdfs: Place, bucket: Place) -> None:
     # fake-gcs-server ignores a query with a semicolon in it, as Go's net/url does, and lists another folder then.
-    tree = {name: data for name, data in ODD.items() if ";" not in name}
+    # Cloud Storage itself holds no line break in a name, whatever fake-gcs-server takes.
+    tree = {name: data for name, data in ODD.items() if ";" not in name and "\n" not in name}
     hdfs.fill("src", tree)
     up = run(job, request(hdfs.at("src"), bucket.at("in/put")))
     assert bucket.read("in/put") == tree
