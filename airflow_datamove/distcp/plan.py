@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from airflow_datamove.distcp.sizing import format_bandwidth, size_job
 from airflow_datamove.distcp.uri import source_argument, target_argument
+from airflow_datamove.stores.temporary import TEMPORARY_PATTERN
 from airflow_datamove.transfer.options import Overwrite
 
 __all__ = ["Command", "Job", "Shape", "plan_command", "size_job"]
@@ -99,6 +100,9 @@ def _options(job: Job) -> list[str]:
         "dfs.checksum.combine.mode": "COMPOSITE_CRC",
         # Maps tell their counters every 3 s; the default follows the task's timeout and is several times that.
         "mapreduce.task.progress-report.interval": "3000",
+        # What a killed try of the worker left behind is in no listing of ours, and must not be in DistCp's.
+        "distcp.filters.class": "org.apache.hadoop.tools.RegexpInConfigurationFilter",
+        "distcp.exclude-file-regex": f".*/{TEMPORARY_PATTERN}",
     }
     if job.queue:
         properties["mapreduce.job.queuename"] = job.queue

@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 import uuid
 
-_TEMPORARY = re.compile(r"\.datamove-[0-9a-f]{32}\.part")
+TEMPORARY_PATTERN = r"\.datamove-[0-9a-f]{32}\.part"
+"""How a temporary name looks, as a regular expression that Python and Java read alike."""
+
+_TEMPORARY = re.compile(TEMPORARY_PATTERN)
 
 
 def temporary_path(path: str) -> str:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -24,6 +25,7 @@ from airflow_datamove.errors import (
 )
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.connection import Connection, Connections
+from airflow_datamove.stores.temporary import temporary_path
 from airflow_datamove.transfer.options import CopyOptions, Overwrite
 from tests.distcp.tree import ODD, Place
 
@@ -61,8 +63,13 @@ def jobs_of(cluster: Mapping[str, str], tag: str) -> list[Any]:
     return list((answer["apps"] or {}).get("app") or [])
 
 
-def test_a_directory_lands_the_same_whatever_exists_and_whatever_the_policy(job: DistCpJob, hdfs: Place) -> None:
+def test_a_directory_lands_the_same_whatever_exists_and_whatever_the_policy(
+    job: DistCpJob, hdfs: Place, cluster: Mapping[str, str]
+) -> None:
     hdfs.fill("src", ODD)
+    # What a killed try of the worker leaves behind: no listing of ours shows it, and no job may copy it.
+    half = temporary_path("src/sub [é] */file")
+    hdfs.write(half, b"half")
     old = {"a": b"old", "there/already": b"x"}
     hdfs.fill("there", old)
     hdfs.fill("kept", old)
@@ -72,6 +79,10 @@ def test_a_directory_lands_the_same_whatever_exists_and_whatever_the_policy(job:
         lambda: run(job, request(hdfs.at("src"), hdfs.at("kept"), overwrite=Overwrite.NEVER)),
     )
     files = sum(data is not None for data in ODD.values())
+    url = f"{cluster['webhdfs']}/webhdfs/v1"
+    for folder, found in (("src", 200), ("new/de ep", 404), ("there", 404), ("kept", 404)):
+        path = quote(hdfs.path(half.replace("src", folder, 1)))
+        assert requests.get(f"{url}{path}", params={"op": "GETFILESTATUS"}, timeout=30).status_code == found
     assert hdfs.read("new/de ep") == ODD
     assert hdfs.read("there") == {**ODD, "there/already": b"x"}
     assert hdfs.read("kept") == {**ODD, **old}

@@ -36,6 +36,8 @@ def test_the_whole_command() -> None:
         "-Dmapreduce.job.running.map.limit=3",
         "-Ddfs.checksum.combine.mode=COMPOSITE_CRC",
         "-Dmapreduce.task.progress-report.interval=3000",
+        "-Ddistcp.filters.class=org.apache.hadoop.tools.RegexpInConfigurationFilter",
+        r"-Ddistcp.exclude-file-regex=.*/\.datamove-[0-9a-f]{32}\.part",
         "-Dmapreduce.job.queuename=tenants",
         "-async",
         "-m",
