@@ -95,4 +95,4 @@ class AirflowApi:
             answer = self._session.request(method, f"{self._url}/api/v2{path}", timeout=60, **arguments)
         if not answer.ok:
             raise requests.HTTPError(f"{answer.status_code} {method} {path}: {answer.text[:500]}", response=answer)
-        return answer.json()
+        return answer.json() if answer.content else None

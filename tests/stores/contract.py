@@ -215,7 +215,8 @@ class StoreContract:
         over = threading.Event()
 
         def read() -> None:
-            while not over.is_set():
+            # Each read may meet a change; the one after the last change cannot.
+            while not (over.is_set() and seen):
                 with suppress(SourceChanged):
                     seen.add(get(store, path))
 
