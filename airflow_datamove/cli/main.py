@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO
 
 from airflow_datamove import __version__
 from airflow_datamove.errors import DatamoveError, WrongUse
@@ -63,15 +63,22 @@ def one_line(error: Exception) -> str:
 def _tell(text: str) -> None:
     with suppress(OSError, AttributeError):
         sys.stderr.write(f"datamove: {text}\n")
+    _drop(sys.stderr)
 
 
 def _drop_output() -> None:
-    """Writes what is left of the output; if that fails, lets Python not try again, and complain, at its end."""
+    _drop(sys.stdout)
+
+
+def _drop(stream: TextIO | None) -> None:
+    """Writes what is left in a stream; if that fails, lets Python not try again, and complain, at its end."""
+    if stream is None:  # it was closed from the start
+        return
     try:
-        sys.stdout.flush()
-    except (OSError, ValueError, AttributeError):  # where it was closed from the start, there is no stdout at all
-        with suppress(OSError, ValueError, AttributeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class _Parser(argparse.ArgumentParser):
