@@ -65,7 +65,7 @@ def gcs_connection(gcs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _running(name: str) -> Iterator[dict[str, Any]]:
-    """A server's facts; what ran before this session is left running after it."""
+    """A server's facts; what ran before the tests is left running after them."""
     ran_before = any(row.alive for row in status(STATE) if row.name == name)
     yield dict(start(name, STATE))
     if not ran_before:
