@@ -229,7 +229,8 @@ def _table(wanted: list[Request]) -> Table:
         "files": [report["files"] for report in reports],
         "bytes": [format_size(report["bytes"]) for report in reports],
         # From the listing to the end of the verification; for DistCp all that starts in between is in it.
-        "took": [f"{report['seconds']:.1f} s" for report in reports],
+        "seconds": [f"{report['seconds']:.1f}" for report in reports],
+        "MiB/s": [f"{report['bytes'] / 2**20 / max(report['seconds'], 0.1):.1f}" for report in reports],
         "verified by": [report["verified_by"] for report in reports],
     }
     for name, cells in rows.items():
