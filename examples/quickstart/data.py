@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from airflow_datamove.address import Address
@@ -98,9 +98,9 @@ def _same(store: Store, path: str, chunks: Iterator[bytes]) -> bool:
         return all(_read(stream.read, len(chunk)) == chunk for chunk in chunks) and not stream.read(1)
 
 
-def _read(read: object, count: int) -> bytes:
+def _read(read: Callable[[int], bytes], count: int) -> bytes:
     parts = []
-    while count > 0 and (part := read(count)):  # type: ignore[operator]
+    while count > 0 and (part := read(count)):
         parts.append(part)
         count -= len(part)
     return b"".join(parts)
