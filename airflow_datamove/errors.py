@@ -13,6 +13,7 @@ DatamoveError
 │   ├── NotSupported          fatal
 │   ├── ConnectionNotFound    fatal: no connection of that id
 │   └── StoreUnavailable      retryable: the server hangs, is away, or is overloaded
+│       └── Throttled             retryable: the server asks for fewer requests
 ├── PathConflict          fatal: a file where a directory must be, or the reverse, or a copy into itself
 ├── SourceChanged         retryable: the source changed while it was read
 ├── VerificationFailed    retryable: what arrived is not what was sent
@@ -105,6 +106,17 @@ class StoreUnavailable(StoreError):
     """The store's server hangs, is away or is overloaded."""
 
     retryable = True
+
+
+class Throttled(StoreUnavailable):
+    """The store's server asks for fewer requests (429, 503).
+
+    :param retry_after: seconds that it asks to be left alone; ``None`` where it does not say.
+    """
+
+    def __init__(self, message: str, *, path: str = "", remedy: str = "", retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, path=path, remedy=remedy)
 
 
 class PathConflict(DatamoveError):

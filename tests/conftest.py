@@ -37,6 +37,16 @@ def gcs() -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
+def seaweedfs() -> Iterator[dict[str, Any]]:
+    yield from _running("seaweedfs")
+
+
+@pytest.fixture(scope="session")
+def sftp() -> Iterator[dict[str, Any]]:
+    yield from _running("sftp")
+
+
+@pytest.fixture(scope="session")
 def environment(hadoop: dict[str, Any], azurite: dict[str, Any], gcs: dict[str, Any]) -> dict[str, str]:
     """The variables that name the connections ``onprem``, ``blob`` and ``gcp``."""
     return {
@@ -62,6 +72,17 @@ def hdfs_connection(hadoop: dict[str, Any], login: str = "root") -> dict[str, An
 def gcs_connection(gcs: dict[str, Any]) -> dict[str, Any]:
     extra = {"is_anonymous": True, "project": "p", "endpoint": gcs["url"]}
     return {"conn_type": "google_cloud_platform", "extra": extra}
+
+
+def s3_connection(facts: dict[str, Any]) -> dict[str, Any]:
+    extra = {"endpoint_url": facts["url"], "region_name": facts["region"]}
+    return {"conn_type": "aws", "login": facts["access_key"], "password": facts["secret_key"], "extra": extra}
+
+
+def sftp_connection(facts: dict[str, Any]) -> dict[str, Any]:
+    extra = {"key_file": facts["key_file"], "host_key": facts["host_key"], "no_host_key_check": False}
+    port = int(facts["port"])
+    return {"conn_type": "sftp", "host": facts["host"], "port": port, "login": facts["user"], "extra": extra}
 
 
 def _running(name: str) -> Iterator[dict[str, Any]]:

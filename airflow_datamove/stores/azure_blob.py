@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import BoundedSemaphore
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
@@ -21,7 +21,7 @@ from airflow_datamove.stores import modified as times
 from airflow_datamove.stores.azure_answers import errors, quoted
 from airflow_datamove.stores.azure_login import blob_service
 from airflow_datamove.stores.connection import Connections
-from airflow_datamove.stores.contract import Capabilities, Entry, Kind, Store, Writer
+from airflow_datamove.stores.contract import NO_ATTRIBUTES, Attributes, Capabilities, Entry, Kind, Reader, Store, Writer
 from airflow_datamove.stores.keys import FlatStore, children, impossible
 from airflow_datamove.stores.ranges import RangeReader
 
@@ -75,27 +75,19 @@ class _AzureBlobStore(FlatStore):
             ]
         yield from children(entries)
 
-    def open(
-        self,
-        path: str,
-        *,
-        offset: int = 0,
-        length: int | None = None,
-        version: str | None = None,
-        ahead: Callable[[], int] | None = None,
-    ) -> BinaryIO:
+    def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> Reader:
         if length == 0 or path == "/":
             if self.stat(path).kind is not Kind.FILE:
                 raise NotFound("not a file", path=path)
             return io.BytesIO()
-        reader = RangeReader(_Download(self, self._blob(path), path, version), offset, length, ahead)
+        reader = RangeReader(_Download(self, self._blob(path), path, version), offset, length, None)
         reader.fill()
-        return cast(BinaryIO, reader)
+        return cast(Reader, reader)
 
-    def create(self, path: str, *, size: int, modified: float | None = None) -> Writer:
+    def create(self, path: str, *, size: int, attributes: Attributes = NO_ATTRIBUTES) -> Writer:
         from airflow_datamove.stores.azure_upload import BlobWriter
 
-        return BlobWriter(self._blob(path), path, size, times.written(modified), self._pool, self._in_flight)
+        return BlobWriter(self._blob(path), path, size, times.written(attributes.modified), self._pool, self._in_flight)
 
     def make_directory(self, path: str) -> None:
         if path == "/":

@@ -53,7 +53,7 @@ class BlobWriter(Writer):
         self._ids: list[str] = []
         self._staged: list[Future[None]] = []
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Adds bytes to the end; whole blocks are sent in the background."""
         self._written += len(data)
         if self._written > self._size:

@@ -7,15 +7,25 @@ them; an empty one is a marker, the key ``a/`` of no bytes, which is hidden.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import AlreadyExists, NotFound, SourceChanged, StoreError
 from airflow_datamove.stores import modified as times
 from airflow_datamove.stores.connection import Connections
-from airflow_datamove.stores.contract import Capabilities, Entry, Kind, Store, Writer
+from airflow_datamove.stores.contract import (
+    NO_ATTRIBUTES,
+    Attributes,
+    Capabilities,
+    Entry,
+    Kind,
+    Put,
+    Reader,
+    Store,
+    Writer,
+)
 from airflow_datamove.stores.gcs_answers import TIMEOUT, entry_of, errors, retry
 from airflow_datamove.stores.google_login import storage_client
 from airflow_datamove.stores.keys import FlatStore, children, impossible
@@ -32,13 +42,14 @@ def open_store(address: Address, connections: Connections) -> Store:
     :raises WrongUse: if the connection cannot be used.
     """
     client = storage_client(connections.get(address.connection_id))
-    return _GcsStore(client, address.authority)
+    return _GcsStore(client, address.authority, address.connection_id)
 
 
 class _GcsStore(FlatStore):
-    capabilities = Capabilities(checksum="crc32c", flat=True, copy_within=True)
+    capabilities = Capabilities(checksum="crc32c", flat=True)
 
-    def __init__(self, client: Any, bucket: str) -> None:
+    def __init__(self, client: Any, bucket: str, login: str) -> None:
+        self._login = login
         self._client = client
         self._bucket = client.bucket(bucket)
 
@@ -62,30 +73,22 @@ class _GcsStore(FlatStore):
             entries += [Entry(f"/{each[:-1]}", Kind.DIRECTORY) for each in found.prefixes]
         yield from children(entries)
 
-    def open(
-        self,
-        path: str,
-        *,
-        offset: int = 0,
-        length: int | None = None,
-        version: str | None = None,
-        ahead: Callable[[], int] | None = None,
-    ) -> BinaryIO:
+    def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> Reader:
         with errors(path):
             if version is None or length == 0 or path == "/":
                 if path == "/":
                     raise NotFound("not a file", path=path)
                 version = self._file(path).version
             pinned = self._bucket.blob(self._key(path), generation=int(cast(str, version)))
-        reader = RangeReader(_Download(pinned, path), offset, length, ahead)
+        reader = RangeReader(_Download(pinned, path), offset, length, None)
         reader.fill()
-        return cast(BinaryIO, reader)
+        return cast(Reader, reader)
 
-    def create(self, path: str, *, size: int, modified: float | None = None) -> Writer:
+    def create(self, path: str, *, size: int, attributes: Attributes = NO_ATTRIBUTES) -> Writer:
         from airflow_datamove.stores.gcs_upload import ObjectWriter
 
         blob = self._blob(path)
-        blob.metadata = times.written(modified)
+        blob.metadata = times.written(attributes.modified)
         return ObjectWriter(blob, path, size)
 
     def make_directory(self, path: str) -> None:
@@ -111,16 +114,20 @@ class _GcsStore(FlatStore):
         with errors(path):
             return next(self._keys(self._prefix(path), 1), None) is not None
 
-    def copy_within(self, source: str, destination: str) -> Entry:
-        made = self._blob(destination)
+    def can_copy_from(self, source: Store) -> bool:
+        return isinstance(source, _GcsStore) and source._login == self._login
+
+    def copy_from(self, source: Store, entry: Entry, path: str, attributes: Attributes = NO_ATTRIBUTES) -> Put:
+        assert isinstance(source, _GcsStore)
+        made = self._blob(path)
         token = None
-        with errors(source):
+        with errors(path):
             while True:
-                token, _, _ = made.rewrite(self._blob(source), token=token, timeout=TIMEOUT, retry=retry())
+                token, _, _ = made.rewrite(source._blob(entry.path), token=token, timeout=TIMEOUT, retry=retry())
                 if token is None:
                     break
             made.reload(timeout=TIMEOUT, retry=retry())
-            return entry_of(destination, made)
+            return Put(entry_of(path, made), "crc32c")
 
     def close(self) -> None:
         self._client.close()

@@ -32,7 +32,7 @@ class ObjectWriter(Writer):
         self._buffer = bytearray()
         self._upload: Any = None
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Adds bytes to the end; whole parts are sent at once."""
         self._written += len(data)
         if self._written > self._size:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import http.client
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import (
@@ -25,7 +25,17 @@ from airflow_datamove.errors import (
     WrongUse,
 )
 from airflow_datamove.stores.connection import Connections
-from airflow_datamove.stores.contract import Capabilities, Entry, Kind, Measure, Store, Writer
+from airflow_datamove.stores.contract import (
+    NO_ATTRIBUTES,
+    Attributes,
+    Capabilities,
+    Entry,
+    Kind,
+    Measure,
+    Reader,
+    Store,
+    Writer,
+)
 from airflow_datamove.stores.temporary import is_temporary, temporary_path
 from airflow_datamove.stores.webhdfs import WebHdfs, away, remote_failure
 
@@ -74,15 +84,7 @@ class _HdfsStore(Store):
                 if entry.kind is Kind.DIRECTORY:
                     pending.append(entry.path)
 
-    def open(
-        self,
-        path: str,
-        *,
-        offset: int = 0,
-        length: int | None = None,
-        version: str | None = None,
-        ahead: Callable[[], int] | None = None,
-    ) -> BinaryIO:
+    def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> Reader:
         if offset or length is not None:
             # WebHDFS refuses an offset at the end and a length of nothing.
             size = self.stat(path).size
@@ -104,10 +106,10 @@ class _HdfsStore(Store):
         except DatamoveError:
             connection.close()
             raise
-        return cast(BinaryIO, _Reader(self, connection, response, path, version))
+        return cast(Reader, _Reader(self, connection, response, path, version))
 
-    def create(self, path: str, *, size: int, modified: float | None = None) -> Writer:
-        return _Writer(self._web, path, size, modified)
+    def create(self, path: str, *, size: int, attributes: Attributes = NO_ATTRIBUTES) -> Writer:
+        return _Writer(self._web, path, size, attributes.modified)
 
     def make_directory(self, path: str) -> None:
         if not self._web.call("PUT", "MKDIRS", path)["boolean"]:
@@ -204,7 +206,7 @@ class _Writer(Writer):
         self._written = 0
         self._over = False
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         if self._written + len(data) > self._size:
             raise VerificationFailed(f"{self._path}: more bytes came than the {self._size} that were announced")
         connection = self._connection or self._begin()

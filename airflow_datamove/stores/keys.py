@@ -6,7 +6,8 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 
 from airflow_datamove.errors import NotFound, NotSupported
-from airflow_datamove.stores.contract import Entry, Kind, Store
+from airflow_datamove.stores.buffered import BufferedWriter
+from airflow_datamove.stores.contract import NO_ATTRIBUTES, Attributes, Entry, Kind, Store, Writer
 from airflow_datamove.stores.temporary import is_temporary
 
 
@@ -16,6 +17,14 @@ class FlatStore(Store):
     def walk(self, path: str) -> Iterator[Entry]:
         """See :class:`~airflow_datamove.stores.contract.Store`: one flat listing, not one call for each directory."""
         yield from tree(path, self._walked(path))
+
+    def create(self, path: str, *, size: int, attributes: Attributes = NO_ATTRIBUTES) -> Writer:
+        """See :class:`~airflow_datamove.stores.contract.Store`: parts, or one piece."""
+        self._refuse_impossible(path)
+        rules = self.capabilities.parts
+        assert rules is not None
+        part_size = max(rules.size, -(-size // rules.most))
+        return BufferedWriter(self, path, size, attributes, part_size=part_size, least=rules.least)
 
     @abstractmethod
     def _refuse_impossible(self, path: str) -> None:

@@ -12,7 +12,7 @@ import os
 import stat as modes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, cast
+from typing import cast
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import (
@@ -26,7 +26,7 @@ from airflow_datamove.errors import (
     VerificationFailed,
 )
 from airflow_datamove.stores.connection import Connections
-from airflow_datamove.stores.contract import Capabilities, Entry, Kind, Store, Writer
+from airflow_datamove.stores.contract import NO_ATTRIBUTES, Attributes, Capabilities, Entry, Kind, Reader, Store, Writer
 from airflow_datamove.stores.temporary import is_temporary, temporary_path
 
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
@@ -65,15 +65,7 @@ class _LocalStore(Store):
         finally:
             os.close(directory)
 
-    def open(
-        self,
-        path: str,
-        *,
-        offset: int = 0,
-        length: int | None = None,
-        version: str | None = None,
-        ahead: Callable[[], int] | None = None,
-    ) -> BinaryIO:
+    def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> Reader:
         with _errors(path):
             # O_NONBLOCK: a named pipe must not hang the opening.
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -85,10 +77,10 @@ class _LocalStore(Store):
                 raise NotFound("not a file", path=path)
             raise SourceChanged(f"{path} changed")
         file.seek(offset)
-        return cast(BinaryIO, _Reader(file, path, length, version))
+        return cast(Reader, _Reader(file, path, length, version))
 
-    def create(self, path: str, *, size: int, modified: float | None = None) -> Writer:
-        return _Writer(path, size, modified)
+    def create(self, path: str, *, size: int, attributes: Attributes = NO_ATTRIBUTES) -> Writer:
+        return _Writer(path, size, attributes.modified)
 
     def make_directory(self, path: str) -> None:
         with _errors(path):
@@ -150,7 +142,7 @@ class _Writer(Writer):
         self._open = True
         self._published = False
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         while view:
             with _errors(self._path):

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from airflow_datamove.errors import Cancelled, NotFound, SourceChanged, StoreError, VerificationFailed
-from airflow_datamove.stores.contract import Entry, Kind, Store
+from airflow_datamove.stores.contract import Attributes, Entry, Kind, Store
 from airflow_datamove.transfer.digest import Digest
 from airflow_datamove.transfer.plan import FileCopy
 from airflow_datamove.transfer.progress import Meter
@@ -66,8 +66,10 @@ class FileCopier:
             digest = Digest(entry.checksums)
             chunk = _CHUNK if self.throttle.rate is None else _THROTTLED_CHUNK
             with (
-                self.source_store.open(entry.path, version=entry.version, ahead=self._ahead) as reader,
-                self.destination_store.create(destination, size=entry.size, modified=entry.modified) as writer,
+                self.source_store.open(entry.path, version=entry.version) as reader,
+                self.destination_store.create(
+                    destination, size=entry.size, attributes=Attributes(entry.modified)
+                ) as writer,
             ):
                 while data := reader.read(chunk):
                     if not self.throttle.take(len(data), self.cancelled):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_datamove.address import Address
 from airflow_datamove.errors import Refused
 from airflow_datamove.quantity import format_size
-from airflow_datamove.stores.contract import Store
 from airflow_datamove.transfer.options import Route
-from airflow_datamove.transfer.path_rule import same_store
 
 DEFAULT_THRESHOLD = 2**30
 """Bytes from which on a copy is DistCp's."""
@@ -62,8 +59,3 @@ def choose_route(
     if distcp_obstacle:
         return RouteDecision(Route.WORKER, f"{above}, but {distcp_obstacle}")
     return RouteDecision(Route.DISTCP, above)
-
-
-def can_copy_within(source: Address, source_store: Store, destination: Address) -> bool:
-    """True if both ends are in one store, which can copy by itself."""
-    return source_store.capabilities.copy_within and same_store(source, destination)

@@ -95,7 +95,7 @@ def _status(names: set[str], state: Path) -> None:
     if not rows:
         print(f"nothing was started in {state}")
     for row in rows:
-        print(f"{row.name:9}{row.daemon:16}{row.pid:>8}  {'up' if row.alive else 'DOWN':6}{row.address:42}{row.log}")
+        print(f"{row.name:10}{row.daemon:16}{row.pid:>8}  {'up' if row.alive else 'DOWN':6}{row.address:42}{row.log}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the machine itself must have for the real servers: Java 17 or later, Maven (to fetch Hadoop once), Python's venv.
+# What the machine itself must have for the real servers: Java 17 or later, Maven (to fetch Hadoop once), OpenSSH's
+# server, Python's venv.
 # Run as root it installs what is missing by apt; run as anybody else it prints the command to run and ends with 1.
 # Everything else (Node, Azurite, PostgreSQL, Hadoop, ...) comes from .venv or is fetched into the user's cache.
 set -euo pipefail
@@ -20,6 +21,11 @@ if [ ! -d "$hadoop" ] && ! command -v mvn >/dev/null; then
     missing+=(maven)
 fi
 
+# A plain user's PATH has no /usr/sbin.
+if ! PATH="$PATH:/usr/sbin" command -v sshd >/dev/null; then
+    missing+=(openssh-server)
+fi
+
 # Debian's python3 has the venv module but not ensurepip, without which it makes no venv.
 if ! "${PYTHON:-python3}" -c 'import venv, ensurepip' 2>/dev/null; then
     missing+=(python3-venv)
@@ -29,9 +35,21 @@ if [ "${#missing[@]}" -eq 0 ]; then
     exit 0
 fi
 
+# Debian would start OpenSSH's server at once, for logins from everywhere: the tests start one of their own on 127.0.0.1.
+# Who wants the machine's as well: systemctl unmask ssh.service ssh.socket
+mask=""
+if [[ " ${missing[*]} " == *" openssh-server "* ]] && [ -d /run/systemd/system ]; then
+    mask="systemctl mask ssh.service ssh.socket"
+fi
+
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    echo "Missing: ${missing[*]}. Run: sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+    install="sudo apt-get install -y --no-install-recommends ${missing[*]}"
+    echo "Missing: ${missing[*]}. Run: ${mask:+sudo $mask && }$install" >&2
     exit 1
+fi
+
+if [ -n "$mask" ]; then
+    $mask >&2
 fi
 
 export DEBIAN_FRONTEND=noninteractive

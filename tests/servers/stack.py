@@ -15,7 +15,7 @@ from tests.servers.record import Entry, Record, locked, read_record, write_recor
 from tests.servers.server import Daemon, Facts, Place, Plan, Server, StartFailed
 
 # In the order in which they are best started: Hadoop is told where gcs is.
-NAMES = ("gcs", "azurite", "postgres", "hadoop", "airflow")
+NAMES = ("gcs", "azurite", "seaweedfs", "sftp", "postgres", "hadoop", "airflow")
 
 # Where the folders of the demo, the tests, the benchmarks, ... lie.
 STATES = Path(__file__).resolve().parents[2] / ".stack"
@@ -252,7 +252,9 @@ def loopback(port: int, scheme: str = "http") -> str:
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return this process's environment without what would steer a server (proxies, HADOOP_*, ...), plus `extra`."""
-    stripped = ("HADOOP_", "YARN_", "MAPRED_", "AIRFLOW_", "JAVA_TOOL_OPTIONS", "PG", "AZURITE_", "DATAMOVE_SERVER")
+    # SeaweedFS lets in whoever AWS_ACCESS_KEY_ID names; rclone, s5cmd and azcopy read their settings there.
+    steering = "HADOOP_ YARN_ MAPRED_ AIRFLOW_ JAVA_TOOL_OPTIONS PG AZURITE_ DATAMOVE_SERVER"
+    stripped = tuple(f"{steering} AWS_ S3_ WEED_ RCLONE_ AZCOPY_".split())
     kept = {
         key: value
         for key, value in os.environ.items()

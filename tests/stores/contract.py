@@ -20,7 +20,7 @@ from airflow_datamove.errors import (
     StoreError,
     VerificationFailed,
 )
-from airflow_datamove.stores.contract import Entry, Kind, Store
+from airflow_datamove.stores.contract import Attributes, Entry, Kind, Store
 from airflow_datamove.stores.temporary import temporary_path
 from tests.stores.places import get, put
 
@@ -50,7 +50,7 @@ class StoreContract:
 
     def test_commit_says_what_stat_says_afterwards(self, place: Place) -> None:
         store, top = place
-        with store.create(f"{top}/f", size=3, modified=1_500_000_000) as writer:
+        with store.create(f"{top}/f", size=3, attributes=Attributes(1_500_000_000)) as writer:
             writer.write(b"a")
             writer.write(b"bc")
             made = writer.commit()

@@ -12,7 +12,7 @@ import requests
 
 from airflow_datamove.address import Address
 from airflow_datamove.stores.connection import EnvironmentConnections
-from airflow_datamove.stores.contract import Store
+from airflow_datamove.stores.contract import Attributes, Store
 from airflow_datamove.stores.registry import open_store
 from tests.conftest import gcs_connection, hdfs_connection
 
@@ -60,7 +60,7 @@ def make_bucket(gcs: dict[str, Any]) -> str:
 
 
 def put(store: Store, path: str, data: bytes = b"", modified: float | None = None) -> None:
-    with store.create(path, size=len(data), modified=modified) as writer:
+    with store.create(path, size=len(data), attributes=Attributes(modified)) as writer:
         if data:
             writer.write(data)
         writer.commit()

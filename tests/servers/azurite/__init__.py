@@ -1,14 +1,17 @@
 """Azure Blob, Queue and Table storage: Azurite, run by the Node of a PyPI wheel (the system's is often too old).
 
 A copy from an address is complete at once, so a pending copy cannot be tested here; there is no hierarchical namespace.
+There are two accounts, so that a copy from one to another can be tested.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 import urllib.error
+from collections.abc import Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -23,6 +26,10 @@ PORTS = ("blob", "queue", "table")
 _ACCOUNT = "devstoreaccount1"
 _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
+# A second one, made up for this; `_2` in a fact's name means this account.
+_ACCOUNT_2 = "devstoreaccount2"
+_KEY_2 = base64.b64encode(b"a second account for tests, known to everybody who reads this !!").decode("ascii")
+
 _HERE = Path(__file__).parent
 
 
@@ -35,22 +42,32 @@ def plan(place: Place) -> Plan:
     argv = [str(node), str(script), "--silent", "--location", str(data), "--skipApiVersionCheck", "--disableTelemetry"]
     for service in PORTS:
         argv += [f"--{service}Host", HOST, f"--{service}Port", str(place.ports[service])]
-    urls = {service: f"{loopback(place.ports[service])}/{_ACCOUNT}" for service in PORTS}
-    endpoints = ";".join(f"{service.capitalize()}Endpoint={url}" for service, url in urls.items())
+    roots = {service: loopback(place.ports[service]) for service in PORTS}
+    urls = {service: f"{root}/{_ACCOUNT}" for service, root in roots.items()}
     facts = {
+        "url": roots["blob"],
         **urls,
         "account": _ACCOUNT,
         "key": _KEY,
-        "connection_string": f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_KEY};{endpoints};",
+        "connection_string": _connection_string(roots, _ACCOUNT, _KEY),
+        "account_2": _ACCOUNT_2,
+        "key_2": _KEY_2,
+        "connection_string_2": _connection_string(roots, _ACCOUNT_2, _KEY_2),
     }
 
     def ready() -> bool:
         return all(_answers(url) for url in urls.values())
 
     # V8 keeps what it has until it must not: a ceiling keeps a long test run from growing to half a gigabyte.
-    env = clean_environment({"NODE_OPTIONS": "--max-old-space-size=384"})
+    accounts = f"{_ACCOUNT}:{_KEY};{_ACCOUNT_2}:{_KEY_2}"
+    env = clean_environment({"NODE_OPTIONS": "--max-old-space-size=384", "AZURITE_ACCOUNTS": accounts})
     daemon = Daemon(name="azurite", argv=argv, env=env, address=urls["blob"], ready=ready, seconds=30)
     return Plan(daemons=[daemon], facts=facts)
+
+
+def _connection_string(roots: Mapping[str, str], account: str, key: str) -> str:
+    endpoints = ";".join(f"{service.capitalize()}Endpoint={root}/{account}" for service, root in roots.items())
+    return f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};{endpoints};"
 
 
 def _answers(url: str) -> bool:
