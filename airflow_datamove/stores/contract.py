@@ -10,8 +10,8 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from types import MappingProxyType, TracebackType
+from dataclasses import dataclass, field
+from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from airflow_datamove.errors import NotFound
@@ -26,7 +26,7 @@ class Kind(enum.StrEnum):
     """A symlink, a socket, a device: counted, never followed."""
 
 
-_NONE: Mapping[str, str] = MappingProxyType({})
+_NONE: Mapping[str, str] = {}
 
 
 class Entry(NamedTuple):
@@ -61,7 +61,7 @@ class Attributes:
     modified: float | None = None
     """Seconds since the epoch."""
     content_type: str | None = None
-    metadata: Mapping[str, str] = _NONE
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,8 @@ class Capabilities:
     """It is a source alone (http)."""
     remote: bool = True
     """What is read and written passes a network."""
+    cloud: bool = False
+    """It lies at the far end of the link whose bandwidth is shared: there a copy is held to its rate."""
     stretch: int = 0
     """Bytes that one ``open`` should give at least, where it costs much; 0: any range is as good as another."""
     parts_within: bool = False

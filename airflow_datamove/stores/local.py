@@ -26,7 +26,21 @@ from airflow_datamove.errors import (
     VerificationFailed,
 )
 from airflow_datamove.stores.connection import Connections
-from airflow_datamove.stores.contract import NO_ATTRIBUTES, Attributes, Capabilities, Entry, Kind, Reader, Store, Writer
+from airflow_datamove.stores.contract import (
+    NO_ATTRIBUTES,
+    Attributes,
+    Capabilities,
+    Entry,
+    Kind,
+    Pace,
+    PartRules,
+    Put,
+    Reader,
+    Store,
+    Upload,
+    Writer,
+    no_pace,
+)
 from airflow_datamove.stores.temporary import is_temporary, temporary_path
 
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
@@ -42,23 +56,23 @@ def open_store(address: Address, connections: Connections) -> Store:
 class _LocalStore(Store):
     """See :class:`~airflow_datamove.stores.contract.Store`."""
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(parts=PartRules(least=16 * 2**20, size=8 * 2**20), remote=False)
 
     def stat(self, path: str) -> Entry:
-        with _errors(path):
-            return _entry(path, os.lstat(path))
+        with errors(path):
+            return entry_of(path, os.lstat(path))
 
     def list(self, path: str) -> Iterator[Entry]:
-        with _errors(path):
+        with errors(path):
             directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            with _errors(path), os.scandir(directory) as found:
+            with errors(path), os.scandir(directory) as found:
                 names = sorted(entry.name for entry in found if not is_temporary(entry.name))
             for name in names:
                 child = f"{path.rstrip('/')}/{name}"
                 try:
-                    with _errors(child):
-                        entry = _entry(child, os.stat(name, dir_fd=directory, follow_symlinks=False))
+                    with errors(child):
+                        entry = entry_of(child, os.stat(name, dir_fd=directory, follow_symlinks=False))
                 except NotFound:  # deleted meanwhile
                     continue
                 yield entry
@@ -66,11 +80,11 @@ class _LocalStore(Store):
             os.close(directory)
 
     def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> Reader:
-        with _errors(path):
+        with errors(path):
             # O_NONBLOCK: a named pipe must not hang the opening.
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             file = io.FileIO(handle, "r")
-        found = _entry(path, os.fstat(handle))
+        found = entry_of(path, os.fstat(handle))
         if found.kind is not Kind.FILE or (version is not None and found.version != version):
             file.close()
             if found.kind is not Kind.FILE:
@@ -82,20 +96,41 @@ class _LocalStore(Store):
     def create(self, path: str, *, size: int, attributes: Attributes = NO_ATTRIBUTES) -> Writer:
         return _Writer(path, size, attributes.modified)
 
+    def put(self, path: str, data: memoryview, attributes: Attributes = NO_ATTRIBUTES, pace: Pace = no_pace) -> Put:
+        pace(len(data))
+        with _Writer(path, len(data), attributes.modified) as writer:
+            writer.write(data)
+            return Put(writer.commit(), writer.verified_by)
+
+    def upload(
+        self, path: str, *, size: int, part_size: int, identity: str, attributes: Attributes = NO_ATTRIBUTES
+    ) -> Upload:
+        from airflow_datamove.stores.local_upload import PartFile
+
+        return PartFile(path, size, part_size, identity, attributes.modified)
+
     def make_directory(self, path: str) -> None:
-        with _errors(path):
+        with errors(path):
             try:
                 os.makedirs(path, exist_ok=True)
             except FileExistsError:
                 raise AlreadyExists("a file stands there", path=path) from None
 
+    def leftovers(self, path: str) -> Iterator[Entry]:
+        for top, directories, names in os.walk(path):
+            directories.sort()
+            for name in sorted(names):
+                if is_temporary(name):
+                    with suppress(NotFound), errors(f"{top}/{name}"):
+                        yield entry_of(f"{top}/{name}", os.lstat(f"{top}/{name}"))
+
     def delete(self, path: str) -> None:
         with suppress(NotFound):
-            with _errors(path):
+            with errors(path):
                 if not modes.S_ISDIR(os.lstat(path).st_mode):
                     os.unlink(path)
                     return
-            with _errors(path):
+            with errors(path):
                 # What killed tries left behind is no content, and goes with its directory.
                 names = os.listdir(path)
                 if all(is_temporary(name) for name in names):
@@ -115,11 +150,11 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         if self._left is not None:
             buffer = memoryview(buffer)[: self._left]
-        with _errors(self._path):
+        with errors(self._path):
             count = self._file.readinto(buffer) or 0
         if self._left is not None:
             self._left -= count
-        if count == 0 and self._version not in (None, _entry(self._path, os.fstat(self._file.fileno())).version):
+        if count == 0 and self._version not in (None, entry_of(self._path, os.fstat(self._file.fileno())).version):
             raise SourceChanged(f"{self._path} changed while it was read")
         return count
 
@@ -132,39 +167,25 @@ class _Writer(Writer):
     def __init__(self, path: str, size: int, modified: float | None) -> None:
         self._path, self._size, self._modified = path, size, modified
         self._temporary = temporary_path(path)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with _errors(path):
-            try:
-                self._handle = os.open(self._temporary, flags, 0o666)
-            except FileNotFoundError:
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                self._handle = os.open(self._temporary, flags, 0o666)
+        self._handle = open_new(path, self._temporary, os.O_WRONLY | os.O_EXCL)
         self._open = True
         self._published = False
 
     def write(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         while view:
-            with _errors(self._path):
+            with errors(self._path):
                 view = view[os.write(self._handle, view) :]
 
     def commit(self) -> Entry:
-        with _errors(self._path):
+        with errors(self._path):
             found = os.fstat(self._handle).st_size
             if found != self._size:
                 raise VerificationFailed(f"{self._path}: {found} bytes arrived where {self._size} were announced")
-            if self._modified is not None:
-                os.utime(self._handle, (self._modified, self._modified))
-            # Before the rename: otherwise a power cut may leave a whole name with half the bytes.
-            os.fdatasync(self._handle)
-            written = os.fstat(self._handle)
-            self._close()
-            try:
-                os.replace(self._temporary, self._path)
-            except (IsADirectoryError, NotADirectoryError):
-                raise AlreadyExists("a directory stands there", path=self._path) from None
+            entry = publish(self._handle, self._temporary, self._path, self._modified)
             self._published = True
-        return _entry(self._path, written)
+            self._close()
+        return entry
 
     def abort(self) -> None:
         self._close()
@@ -178,7 +199,35 @@ class _Writer(Writer):
             os.close(self._handle)
 
 
-def _entry(path: str, found: os.stat_result) -> Entry:
+def open_new(path: str, temporary: str, flags: int) -> int:
+    """Opens a temporary file beside ``path``, whose directory comes into being."""
+    flags |= os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with errors(path):
+        try:
+            return os.open(temporary, flags, 0o666)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            return os.open(temporary, flags, 0o666)
+
+
+def publish(handle: int, temporary: str, path: str, modified: float | None) -> Entry:
+    """Gives a whole file its name, in one act.
+
+    Nothing is flushed to the disk: that would cost more than the copy. A power cut soon after may take the file back
+    or leave it empty, of another size than its source.
+    """
+    if modified is not None:
+        os.utime(handle, (modified, modified))
+    written = os.fstat(handle)
+    try:
+        os.replace(temporary, path)
+    except (IsADirectoryError, NotADirectoryError):
+        raise AlreadyExists("a directory stands there", path=path) from None
+    return entry_of(path, written)
+
+
+def entry_of(path: str, found: os.stat_result) -> Entry:
+    """What the system says of a path, as an entry."""
     if modes.S_ISREG(found.st_mode):
         version = f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
         return Entry(path, Kind.FILE, found.st_size, found.st_mtime, version=version)
@@ -187,7 +236,8 @@ def _entry(path: str, found: os.stat_result) -> Entry:
 
 
 @contextmanager
-def _errors(path: str) -> Iterator[None]:
+def errors(path: str) -> Iterator[None]:
+    """Turns the system's errors into ours."""
     try:
         yield
     except OSError as error:
