@@ -13,7 +13,7 @@ import pytest
 from airflow_datamove.stores.connection import EnvironmentConnections
 from tests.servers import start, status, stop
 
-pytest.register_assert_rewrite("tests.stores.contract")
+pytest.register_assert_rewrite("tests.stores.contract", "tests.stores.parts_contract")
 
 STATE = Path(__file__).resolve().parents[1] / ".stack" / "test"
 
