@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -28,6 +28,8 @@ class Connection:
     password: str = field(default="", repr=False)
     schema: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    native: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
+    """Makes what Airflow's own hook gives for this connection (a session, a credential), where there is one."""
 
     def option(self, name: str, default: Any = None) -> Any:
         """A field of the extra, under its own name or Airflow's older ``extra__<type>__<name>``; empty is absent."""
