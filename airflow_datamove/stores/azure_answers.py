@@ -1,9 +1,9 @@
-"""What Azure Blob Storage answers, in our words: its errors, and its ETags."""
+"""What Azure Blob Storage answers, in our words: its errors, its dates, its ETags."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
 
 from airflow_datamove.errors import (
     AlreadyExists,
@@ -14,8 +14,14 @@ from airflow_datamove.errors import (
     SourceChanged,
     StoreError,
     StoreUnavailable,
+    Throttled,
     VerificationFailed,
 )
+from airflow_datamove.stores.http_client import Answer
+
+NAME = "Azure Blob Storage"
+_LOOK = "Look at the connection's credential"
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
 def quoted(etag: str) -> str:
@@ -23,45 +29,70 @@ def quoted(etag: str) -> str:
     return etag if etag.startswith('"') else f'"{etag}"'
 
 
-@contextmanager
-def errors(path: str) -> Iterator[None]:
-    """Turns the SDK's errors into ours. Their texts are left out: they quote URLs, and a URL may hold a SAS."""
-    from azure.core import exceptions as azure
-
+@lru_cache(2**12)
+def when(text: str) -> datetime | None:
+    """A date of RFC 9110, as the service writes them: ``Sun, 06 Nov 1994 08:49:37 GMT``."""
     try:
-        yield
-    except DatamoveError:
-        raise
-    except azure.HttpResponseError as error:
-        code = getattr(error, "error_code", None)
-        raise _translated(error.status_code or 0, str(getattr(code, "value", code) or ""), path) from None
-    except azure.ClientAuthenticationError:
-        raise PermissionDenied("no credential works", path=path, remedy="Look at the connection") from None
-    except azure.AzureError:
-        raise StoreUnavailable(
-            "Azure Blob Storage cannot be reached", path=path, remedy="Look at the connection's account and host"
-        ) from None
-    except UnicodeEncodeError:
-        raise NotSupported("a name that Azure Blob Storage cannot hold", path=repr(path)) from None
+        _, day, month, year, clock, _ = text.split(" ")
+        hour, minute, second = clock.split(":")
+        return datetime(
+            int(year), _MONTHS.index(month) // 3 + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC
+        )
+    except ValueError:
+        return None
 
 
-def _translated(status: int, code: str, path: str) -> DatamoveError:
-    if code == "ContainerNotFound":
+def code(answer: Answer) -> str:
+    """The vendor's word for what went wrong ("Blob service error codes"); ``""`` where it says none."""
+    return answer.headers.get("x-ms-error-code", "")
+
+
+def failure(answer: Answer, path: str) -> DatamoveError:
+    """The error for an answer of status 300 and above. Nothing of the request is quoted: it may hold a SAS."""
+    status, word = answer.status, code(answer)
+    if word in ("ContainerNotFound", "ContainerBeingDisabled"):
         return NotFound("there is no such container", path=path)
-    if code in ("InvalidBlockList", "BlobNotFound", "InvalidBlobOrBlock") and status == 400:
-        return StoreUnavailable("another writer has published this blob meanwhile", path=path)
-    if code == "Md5Mismatch":
-        return VerificationFailed(f"{path}: what arrived has another md5")
+    if word == "ContainerBeingDeleted":
+        return StoreUnavailable("the container is being deleted", path=path)
+    if word in ("InvalidBlockList", "BlobNotFound") and status == 400:
+        return StoreUnavailable("a part is missing: another writer has published this blob meanwhile", path=path)
+    if word == "InvalidBlobOrBlock" and status == 400:
+        return StoreError(
+            "another program has begun to upload this blob",
+            path=path,
+            remedy="Azure drops what it left a week after its last block; let it finish, or delete the blob",
+        )
+    if word in ("Md5Mismatch", "Crc64Mismatch"):
+        return VerificationFailed(f"{path}: what arrived has another checksum")
+    if word == "CannotVerifyCopySource":
+        return _unreadable(status, path)
+    if word == "DirectoryIsNotEmpty":
+        return StoreError("the directory is not empty", path=path)
+    if word in ("InvalidResourceName", "InvalidUri", "OutOfRangeInput"):
+        return NotSupported(f"a name that {NAME} cannot hold", path=path)
+    if word.startswith("Lease") and status in (409, 412):
+        return PermissionDenied("somebody holds a lease on it", path=path, remedy="Break the lease, or wait")
     if status == 404:
         return NotFound("there is nothing here", path=path)
-    if status == 412:
+    if status in (304, 412):
         return SourceChanged(f"{path} changed")
     if status in (401, 403):
-        return PermissionDenied(
-            f"Azure Blob Storage does not allow it ({code})", path=path, remedy="Look at the connection's credential"
-        )
+        return PermissionDenied(f"{NAME} does not allow it ({word or status})", path=path, remedy=_LOOK)
     if status == 409:
-        return AlreadyExists(f"Azure Blob Storage refuses it ({code})", path=path)
-    if status in (408, 429) or status >= 500:
-        return StoreUnavailable(f"Azure Blob Storage answered {status} {code}", path=path)
-    return StoreError(f"Azure Blob Storage answered {status} {code}", path=path)
+        return AlreadyExists(f"{NAME} refuses it ({word})", path=path)
+    if status in (429, 503):
+        return Throttled(f"{NAME} asks for fewer requests ({status})", path=path)
+    if status == 408 or (status >= 500 and status != 501):
+        return StoreUnavailable(f"{NAME} answered {status} {word}".rstrip(), path=path)
+    return StoreError(f"{NAME} answered {status} {word}".rstrip(), path=path)
+
+
+def _unreadable(status: int, path: str) -> DatamoveError:
+    """The service could not read the source of a copy that it should make by itself."""
+    if status == 404:
+        return NotFound("there is nothing to copy here", path=path)
+    if status in (304, 412):
+        return SourceChanged(f"{path} changed")
+    if status in (401, 403):
+        return PermissionDenied("the destination's account may not read it", path=path, remedy=_LOOK)
+    return StoreUnavailable(f"{NAME} could not read the source of a copy ({status})", path=path)

@@ -1,37 +1,58 @@
-"""``abfs://``: a container of Azure Blob Storage, without a hierarchical namespace.
+"""``abfs://``: a container of Azure Blob Storage, by its REST interface.
 
 The connection is Airflow's ``wasb`` type (see ``azure_login``). Directories exist by what is in them; an empty one is
 a marker, a blob of no bytes with the metadata ``hdi_isfolder=true`` as Hadoop writes it, and ``a/`` of no bytes is
-taken for one too. Both are hidden.
+taken for one too. Both are hidden. In an account with a hierarchical namespace, whose directories are real, the blob
+interface shows each of them as such a marker, and makes one of such a marker.
+
+Metadata that Azure cannot hold is dropped (see ``azure_metadata``).
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from threading import BoundedSemaphore
-from typing import Any, cast
+from typing import cast
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
-from airflow_datamove.stores import modified as times
-from airflow_datamove.stores.azure_answers import errors, quoted
-from airflow_datamove.stores.azure_login import blob_service
+from airflow_datamove.stores import azure_metadata as meta
+from airflow_datamove.stores import azure_reader as checked
+from airflow_datamove.stores.azure_answers import NAME, code, failure
+from airflow_datamove.stores.azure_client import ContainerClient
+from airflow_datamove.stores.azure_listing import listing
+from airflow_datamove.stores.azure_login import azure_account
+from airflow_datamove.stores.azure_server_side import BlobCopier, Lender, can_reach
+from airflow_datamove.stores.azure_upload import BlobUpload
 from airflow_datamove.stores.connection import Connections
-from airflow_datamove.stores.contract import NO_ATTRIBUTES, Attributes, Capabilities, Entry, Kind, Reader, Store, Writer
+from airflow_datamove.stores.contract import (
+    NO_ATTRIBUTES,
+    Attributes,
+    Capabilities,
+    Entry,
+    Kind,
+    Pace,
+    PartRules,
+    Put,
+    Reader,
+    Store,
+    Upload,
+    no_pace,
+)
+from airflow_datamove.stores.http_client import Answer
 from airflow_datamove.stores.keys import FlatStore, children, impossible
-from airflow_datamove.stores.ranges import RangeReader
+from airflow_datamove.stores.temporary import is_temporary
 
-_MARKER = "hdi_isfolder"
-_BLOCKS_IN_FLIGHT = 12
-_THREADS = 8
+_MIB = 2**20
+# "Scalability and performance targets for Blob storage" of the vendor: blocks of a blob, and bytes of a block.
+_RULES = PartRules(least=4 * _MIB, size=4 * _MIB, largest=4000 * _MIB, most=50_000)
 # What Azure turns into something else (a backslash into a slash, a segment's last dot into nothing), so that a read of
 # one name could be a read of another's, or cannot list (its listings are XML). rclone's back-end for Azure Blob Storage
-# encodes the same ones.
-_IMPOSSIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\\]|\.(/|$)")
+# encodes the same ones. Half a surrogate pair is no text.
+_IMPOSSIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\\\ud800-\udfff]|\.(/|$)")
 
 
 def open_store(address: Address, connections: Connections) -> Store:
@@ -39,158 +60,199 @@ def open_store(address: Address, connections: Connections) -> Store:
 
     :raises WrongUse: if the connection cannot be used.
     """
-    service = blob_service(connections.get(address.connection_id))
-    return _AzureBlobStore(service, address.authority)
+    account = azure_account(connections.get(address.connection_id))
+    return AzureBlobStore(ContainerClient(account, address.authority))
 
 
-class _AzureBlobStore(FlatStore):
-    capabilities = Capabilities(checksum="md5", flat=True)
+class AzureBlobStore(FlatStore):
+    """See :class:`~airflow_datamove.stores.contract.Store`."""
 
-    def __init__(self, service: Any, container: str) -> None:
-        self._service = service
-        self._container = service.get_container_client(container)
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="datamove-block")
-        self._in_flight = BoundedSemaphore(_BLOCKS_IN_FLIGHT)
+    capabilities = Capabilities(checksum="md5", flat=True, parts=_RULES, metadata=True, parts_within=True)
+
+    def __init__(self, client: ContainerClient) -> None:
+        self._client = client
+        self._copier, self._lender = BlobCopier(client), Lender(client)
+        # Azurite refuses to be asked for it; an emulator is known by the account's name in its paths.
+        self._sends_crc64 = not client.account.path
 
     def stat(self, path: str) -> Entry:
-        with errors(path):
-            if path != "/":
-                with suppress(NotFound), errors(path):
-                    return _entry(path, self._blob(path).get_blob_properties())
-            if next(iter(self._pages(self._prefix(path), 1)), None) is not None or path == "/":
-                return Entry(path, Kind.DIRECTORY)
+        """See :class:`Store`."""
+        if path != "/":
+            found = self._head(path)
+            if found is not None:
+                return found
+        if self._any_below(self._prefix(path)) or path == "/":
+            return Entry(path, Kind.DIRECTORY)
         raise NotFound("there is nothing here", path=path)
 
     def list(self, path: str) -> Iterator[Entry]:
-        self._require_directory(path)
+        """See :class:`Store`."""
         prefix = self._prefix(path)
-        with errors(path):
-            found = self._container.walk_blobs(name_starts_with=prefix, include=["metadata"], delimiter="/")
-            entries = [
-                Entry(f"/{each.name[:-1]}", Kind.DIRECTORY)
-                if each.name.endswith("/")
-                else _entry(f"/{each.name}", each)
-                for each in found
-                if each.name != prefix
-            ]
-        yield from children(entries)
+        found = [
+            Entry(each.path.removesuffix("/"), Kind.DIRECTORY) if each.path.endswith("/") else each
+            for each in listing(self._client, prefix, one_level=True)
+        ]
+        if not found:
+            self._require_directory(path)
+        here = f"/{prefix}".removesuffix("/")
+        yield from children(each for each in found if each.path != here)
 
     def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> Reader:
-        if length == 0 or path == "/":
-            if self.stat(path).kind is not Kind.FILE:
-                raise NotFound("not a file", path=path)
-            return io.BytesIO()
-        reader = RangeReader(_Download(self, self._blob(path), path, version), offset, length, None)
-        reader.fill()
-        return cast(Reader, reader)
+        """See :class:`Store`. A range of at most 4 MiB is checked against the service's CRC-64, if it sends one."""
+        if path == "/" or length == 0:
+            return self._nothing(path)
+        headers: dict[str, str] = {}
+        if offset or length is not None:
+            headers["x-ms-range"] = f"bytes={offset}-{'' if length is None else offset + length - 1}"
+            if self._sends_crc64 and length is not None and length <= checked.LARGEST:
+                headers[checked.ASKED] = "true"
+        if version:
+            headers["if-match"] = version
+        stream = self._client.stream(self._where(path), headers)
+        answer = stream.answer
+        if checked.ASKED in headers and code(answer) == "FeatureNotSupported":
+            self._sends_crc64 = False
+            return self.open(path, offset=offset, length=length, version=version)
+        if answer.status == 416:
+            return self._nothing(path)
+        if answer.status not in (200, 206):
+            raise failure(answer, path)
+        if meta.is_folder(meta.metadata_of(answer.headers), answer.headers.get("x-ms-resource-type")):
+            stream.close()
+            raise NotFound("not a file", path=path)
+        if headers.get("x-ms-range") and answer.status != 206:
+            stream.close()
+            raise StoreUnavailable(f"{NAME} sent all where a range was asked for", path=path)
+        if checked.SENT in answer.headers and checked.ASKED in headers:
+            return cast(Reader, checked.CheckedReader(stream, path, answer.headers[checked.SENT]))
+        return cast(Reader, stream)
 
-    def create(self, path: str, *, size: int, attributes: Attributes = NO_ATTRIBUTES) -> Writer:
-        from airflow_datamove.stores.azure_upload import BlobWriter
+    def put(self, path: str, data: memoryview, attributes: Attributes = NO_ATTRIBUTES, pace: Pace = no_pace) -> Put:
+        """See :class:`Store`: one "Put Blob", whose MD5 the service compares, and keeps."""
+        md5 = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode("ascii")
+        headers = {
+            "x-ms-blob-type": "BlockBlob",
+            "content-md5": md5,
+            "x-ms-blob-content-md5": md5,
+            "x-ms-blob-content-type": meta.content_type(attributes),
+            **meta.metadata_headers(attributes, {}),
+        }
+        answer = self._client.call("PUT", self._where(path), path, headers=headers, body=data, pace=pace)
+        return Put(meta.entry_of_sent(path, len(data), headers, answer.headers), "md5")
 
-        return BlobWriter(self._blob(path), path, size, times.written(attributes.modified), self._pool, self._in_flight)
+    def upload(
+        self, path: str, *, size: int, part_size: int, identity: str, attributes: Attributes = NO_ATTRIBUTES
+    ) -> Upload:
+        """See :class:`Store`."""
+        self._refuse_root(path)
+        return BlobUpload(
+            self._client,
+            self._key(path),
+            path,
+            size=size,
+            part_size=part_size,
+            identity=identity,
+            attributes=attributes,
+        )
 
     def make_directory(self, path: str) -> None:
+        """See :class:`Store`: a marker."""
         if path == "/":
             return
-        with errors(path):
-            with suppress(NotFound), errors(path):
-                if _entry(path, self._blob(path).get_blob_properties()).kind is Kind.FILE:
-                    raise AlreadyExists("a file stands there", path=path)
-                return
-            try:
-                self._blob(path).upload_blob(b"", length=0, metadata={_MARKER: "true"}, overwrite=False)
-            except _http_error() as error:
-                if error.status_code != 409:
-                    raise
+        found = self._head(path)
+        if found is None:
+            headers = {"x-ms-blob-type": "BlockBlob", f"x-ms-meta-{meta.FOLDER}": "true", "if-none-match": "*"}
+            # Somebody has made it meanwhile: 409, or 412 in a hierarchical account.
+            self._client.call("PUT", self._where(path), path, headers=headers, accept=(409, 412))
+        elif found.kind is Kind.FILE:
+            raise AlreadyExists("a file stands there", path=path)
 
     def delete(self, path: str) -> None:
+        """See :class:`Store`."""
         try:
             entry = self.stat(path)
         except NotFound:
             return
         if entry.kind is Kind.DIRECTORY:
             marker = self._prefix(path)
-            if any(key != marker for key in self._pages(marker, 2)):
+            if any(each.path != f"/{marker}" for each in listing(self._client, marker, most=2)):
                 raise StoreError("the directory is not empty", path=path)
-            self._delete_blob(marker)
-        self._delete_blob(self._key(path))
+            self._delete_blob(marker, path)
+        self._delete_blob(self._key(path), path)
 
     def is_both(self, path: str) -> bool:
-        marker = self._prefix(path)
-        with errors(path):
-            return next(iter(self._pages(marker, 1)), None) is not None
+        """See :class:`Store`."""
+        return self._any_below(self._prefix(path))
+
+    def can_copy_from(self, source: Store) -> bool:
+        """See :class:`Store`: from any account that the service of this one can read."""
+        return isinstance(source, AzureBlobStore) and can_reach(self._client.account, source._client.account)
+
+    def copy_from(self, source: Store, entry: Entry, path: str, attributes: Attributes = NO_ATTRIBUTES) -> Put:
+        """See :class:`Store`: one call, and one that looks what has come of it."""
+        self._refuse_root(path)
+        return self._copier.copy(source, entry, self._key(path), path, attributes)
+
+    def lend(self, path: str) -> str:
+        """A URL that lets the service of another account read a blob for an hour: a secret."""
+        return self._lender.url(self._key(path))
+
+    def create_root(self) -> None:
+        """See :class:`Store`: "Create Container"."""
+        answer = self._client.call("PUT", "", "/", query={"restype": "container"}, accept=(409,))
+        if answer.status == 409 and code(answer) not in ("ContainerAlreadyExists", "ResourceAlreadyExists"):
+            raise failure(answer, "/")
+
+    def leftovers(self, path: str) -> Iterator[Entry]:
+        """See :class:`Store`. Blocks that were never committed are none: Azure drops them by itself."""
+        return (each for each in listing(self._client, self._prefix(path)) if is_temporary(each.name))
+
+    def interrupt(self) -> None:
+        """See :class:`Store`."""
+        self._client.interrupt()
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._service.close()
+        """See :class:`Store`."""
+        self._client.close()
 
-    def _blob(self, path: str) -> Any:
-        return self._container.get_blob_client(self._key(path))
+    def _where(self, path: str) -> str:
+        self._refuse_root(path)
+        return self._client.blob(self._key(path))
 
-    def _delete_blob(self, key: str) -> None:
-        with suppress(NotFound), errors(f"/{key}"):
-            self._container.delete_blob(key)
+    def _head(self, path: str) -> Entry | None:
+        """The blob of a path; ``None`` if there is none."""
+        answer = self._client.call("HEAD", self._where(path), path, accept=(404,))
+        if answer.status != 404:
+            return meta.entry_of_headers(path, answer.headers)
+        if _no_container(answer):
+            raise failure(answer, path)
+        return None
 
-    def _pages(self, prefix: str, count: int) -> Iterator[str]:
-        """The first ``count`` keys with a prefix."""
-        found = self._container.list_blobs(name_starts_with=prefix, results_per_page=count)
-        for _, blob in zip(range(count), found, strict=False):
-            yield blob.name
+    def _any_below(self, prefix: str) -> bool:
+        return next(listing(self._client, prefix, most=1), None) is not None
+
+    def _nothing(self, path: str) -> Reader:
+        if self.stat(path).kind is not Kind.FILE:
+            raise NotFound("not a file", path=path)
+        return io.BytesIO()
+
+    def _delete_blob(self, key: str, path: str) -> None:
+        if key:
+            answer = self._client.call("DELETE", self._client.blob(key), path, accept=(404,))
+            if answer.status == 404 and _no_container(answer):
+                raise failure(answer, path)
 
     def _below(self, prefix: str) -> Iterator[Entry]:
-        with errors(f"/{prefix}"):
-            for blob in self._container.list_blobs(name_starts_with=prefix, include=["metadata"]):
-                yield _entry(f"/{blob.name}", blob)
+        return listing(self._client, prefix)
 
     def _refuse_impossible(self, path: str) -> None:
         if _IMPOSSIBLE.search(path):
-            raise impossible(path, "Azure Blob Storage")
+            raise impossible(path, NAME)
+
+    def _refuse_root(self, path: str) -> None:
+        if path == "/":
+            raise StoreError("the root is no file", path=path)
 
 
-class _Download:
-    """Fetches ranges of one blob, all of the same version."""
-
-    def __init__(self, store: Store, blob: Any, path: str, version: str | None) -> None:
-        self._store, self._blob, self._path, self._version = store, blob, path, version
-        self._answered = False
-
-    def __call__(self, start: int, count: int) -> bytes:
-        from azure.core import MatchConditions
-
-        condition: dict[str, Any] = {}
-        if self._version:
-            condition = {"etag": self._version, "match_condition": MatchConditions.IfNotModified}
-        with errors(self._path):
-            try:
-                found = self._blob.download_blob(offset=start, length=count, max_concurrency=1, **condition)
-            except _http_error() as error:
-                if error.status_code != 416:
-                    raise
-                # Nothing is left to read; of a blob without bytes that says not whether it is a directory's marker.
-                if not self._answered and self._store.stat(self._path).kind is not Kind.FILE:
-                    raise NotFound("not a file", path=self._path) from None
-                return b""
-            properties = found.properties
-            if (properties.metadata or {}).get(_MARKER) == "true":
-                raise NotFound("not a file", path=self._path)
-            data = bytes(found.readall())
-        if len(data) != found.size:
-            raise StoreUnavailable(f"{len(data)} bytes came where {found.size} were announced", path=self._path)
-        self._answered, self._version = True, self._version or quoted(properties.etag)
-        return data
-
-
-def _entry(path: str, properties: Any) -> Entry:
-    metadata = properties.metadata or {}
-    modified = times.read(metadata, properties.last_modified)
-    if any(key.lower() == _MARKER and value == "true" for key, value in metadata.items()):
-        return Entry(path, Kind.DIRECTORY, modified=modified)
-    md5 = properties.content_settings.content_md5
-    checksums = {"md5": bytes(md5).hex()} if md5 else {}
-    return Entry(path, Kind.FILE, properties.size, modified, checksums, quoted(properties.etag))
-
-
-def _http_error() -> type[Any]:
-    from azure.core.exceptions import HttpResponseError
-
-    return cast(type[Any], HttpResponseError)
+def _no_container(answer: Answer) -> bool:
+    return code(answer) == "ContainerNotFound"

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from awscrt.checksums import crc32c
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import NotFound, NotSupported, PermissionDenied, StoreUnavailable, WrongUse
@@ -14,6 +16,7 @@ from airflow_datamove.stores.contract import Kind, Store
 from airflow_datamove.stores.registry import open_store
 from tests.stores.contract import Place, StoreContract
 from tests.stores.dead_server import unused_port
+from tests.stores.parts_contract import PartsContract
 from tests.stores.places import azure_place, get, make_container, put
 
 # A key of the right form that opens nothing.
@@ -26,7 +29,7 @@ def place(azurite: dict[str, Any]) -> Iterator[Place]:
         yield place
 
 
-class TestAzureBlob(StoreContract):
+class TestAzureBlob(StoreContract, PartsContract):
     impossible_names = frozenset({"back\\slash"})
 
 
@@ -35,18 +38,36 @@ def _store(container: str, **fields: Any) -> Store:
     return open_store(Address.parse(f"abfs://x@{container}/"), connections)
 
 
-def test_markers_of_other_tools_are_directories_and_hidden(place: Place) -> None:
-    store, _ = place
-    container = store._container  # type: ignore[attr-defined]
-    container.upload_blob("one/", b"")
-    container.upload_blob("two", b"", metadata={"hdi_isfolder": "true"})
-    container.upload_blob("two/f", b"1")
+def test_markers_of_other_tools_are_directories_and_hidden(azurite: dict[str, Any]) -> None:
+    from azure.storage.blob import BlobServiceClient
+
+    name = make_container(azurite)
+    with (
+        BlobServiceClient.from_connection_string(azurite["connection_string"]) as service,
+        _store(name, extra={"connection_string": azurite["connection_string"]}) as store,
+    ):
+        container = service.get_container_client(name)
+        container.upload_blob("one/", b"")
+        container.upload_blob("two", b"", metadata={"hdi_isfolder": "true"})
+        container.upload_blob("three", b"", metadata={"Hdi_IsFolder": "True"})
+        container.upload_blob("two/f", b"1")
+        container.upload_blob("meta", b"1", metadata={"Owner": "acme", "hdi_permission": "x"})
+        _check_markers(store)
+
+
+def _check_markers(store: Store) -> None:
     found = [(entry.path, entry.kind) for entry in store.walk("/")]
-    assert sorted(found) == [("/one", Kind.DIRECTORY), ("/two", Kind.DIRECTORY), ("/two/f", Kind.FILE)]
-    assert [entry.name for entry in store.list("/")] == ["one", "two"]
-    assert store.stat("/one").kind is store.stat("/two").kind is Kind.DIRECTORY
+    directories = [(path, Kind.DIRECTORY) for path in ("/one", "/three", "/two")]
+    assert sorted(found) == [("/meta", Kind.FILE), *directories, ("/two/f", Kind.FILE)]
+    assert [entry.name for entry in store.list("/")] == ["meta", "one", "three", "two"]
+    assert all(store.stat(path).kind is Kind.DIRECTORY for path, _ in directories)
+    assert store.stat("/meta").metadata == {"owner": "acme"}
+    assert {entry.name: entry.metadata for entry in store.list("/")}["meta"] == {"owner": "acme"}
+    for path, _ in directories:
+        with pytest.raises(NotFound):
+            get(store, path)
     store.delete("/one")
-    assert [entry.name for entry in store.list("/")] == ["two"]
+    assert [entry.name for entry in store.list("/")] == ["meta", "three", "two"]
 
 
 def test_a_key_beside_its_own_prefix_is_both(place: Place) -> None:
@@ -60,13 +81,14 @@ def test_a_key_beside_its_own_prefix_is_both(place: Place) -> None:
     assert [entry.name for entry in store.list("/a")] == ["b"]
 
 
-def test_the_md5_of_the_whole_is_kept_in_one_request_and_in_blocks(place: Place) -> None:
-    import hashlib
-
+def test_one_piece_keeps_an_md5_and_parts_a_crc32c(place: Place) -> None:
     store, _ = place
-    for size in (1000, 2**20 * 9):
-        put(store, "/f", b"x" * size)
-        assert store.stat("/f").checksums == {"md5": hashlib.md5(b"x" * size).hexdigest()}
+    put(store, "/f", b"x" * 1000)
+    assert store.stat("/f").checksums == {"md5": hashlib.md5(b"x" * 1000).hexdigest()}
+    data = b"x" * (9 * 2**20)
+    put(store, "/f", data)
+    assert store.stat("/f").checksums == {"crc32c": f"{crc32c(data):08x}"}
+    assert {entry.name: entry.checksums for entry in store.list("/")}["f"] == {"crc32c": f"{crc32c(data):08x}"}
 
 
 @pytest.mark.parametrize("name", ["dot.", "d./f", "bell\x07", "cr\rlf"])
