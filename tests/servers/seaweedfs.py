@@ -4,6 +4,9 @@ It refuses bad credentials, wrong digests and, by `If-None-Match`, a name that i
 It differs from the service where a key is no path: `a//b` and `a\\b` become `a/b`, `/a` becomes `a`, `..` is refused.
 A part that is sent twice is listed twice, a copied part has the ETag of its whole source, and a body that is not what
 `x-amz-content-sha256` says is taken.
+
+Its parts speak to each other by sockets `/tmp/seaweedfs-*`, a place that no setting changes: a server whose sockets are
+removed while it runs, or starts, has to be started again.
 """
 
 from __future__ import annotations
