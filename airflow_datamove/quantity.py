@@ -1,7 +1,7 @@
 """Sizes and rates as people write them: ``1 GiB``, ``25 MiB/s``, ``50 Gbit/s``.
 
 Units follow IEC 80000-13 and SI: ``KiB`` is 1024 bytes, ``kB`` is 1000 bytes, ``Gbit`` is 10**9 bits.
-A size is an ``int`` of bytes, a rate an ``int`` of bytes per second.
+A size is an ``int`` of bytes, a rate an ``int`` of bytes per second, a span of time a ``float`` of seconds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ _SI = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 _IEC = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40, "pi": 2**50}
 _PREFIXES = {**_SI, **_IEC}
 _QUANTITY = re.compile(r"\s*(\d{1,19}(?:\.\d{1,9})?)\s*([kmgtp]?i?)(bits?|bytes?|b)?\s*(/\s*s|ps)?\s*", re.IGNORECASE)
+_DURATION = re.compile(r"\s*(\d{1,12}(?:\.\d{1,6})?)\s*([smhdw]?)\s*")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _LARGEST = 2**63 - 1
 _SHOWN = 40
 
@@ -37,6 +39,22 @@ def parse_rate(text: str | int) -> int:
     :raises QuantityError: if it is not a rate, is zero or negative, or passes 2**63 - 1.
     """
     return _parse(text, rate=True)
+
+
+def parse_duration(text: str | int | float) -> float:
+    """Reads a span of time.
+
+    :param text: ``"90 s"``, ``"30m"``, ``"12h"``, ``"7d"``, ``"2w"``, or a number of seconds.
+    :return: seconds.
+    :raises QuantityError: if it is not a span of time, or is negative.
+    """
+    remedy = "Write a number of s, m, h, d or w, such as 7d"
+    if isinstance(text, bool) or not isinstance(text, (str, int, float)):
+        raise QuantityError(f"{_shown(text)} is not a span of time", remedy=remedy)
+    match = _DURATION.fullmatch(str(text))
+    if match is None:
+        raise QuantityError(f"{_shown(text)} is not a span of time", remedy=remedy)
+    return float(match[1]) * _SECONDS[match[2] or "s"]
 
 
 def format_size(size: float) -> str:

@@ -25,6 +25,10 @@ class TransferReport:
     """Bytes of these files."""
     skipped: int = 0
     """Files left as they were, because the overwrite policy says so."""
+    resumed: int = 0
+    """Bytes of these files that an earlier try had left at the destination, so that they were not moved again."""
+    filtered: int = 0
+    """Files of the source that include, exclude, size or age left out."""
     failed: int = 0
     """Files that could not be copied."""
     deleted: int = 0

@@ -17,9 +17,11 @@ from airflow_datamove.errors import Cancelled, CopyFailed
 from airflow_datamove.quantity import format_rate, format_size
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.registry import open_store
-from airflow_datamove.transfer.copy import copy
+from airflow_datamove.transfer.copy import prepare_copy
+from airflow_datamove.transfer.measure import measure_source
 from airflow_datamove.transfer.options import Route
 from airflow_datamove.transfer.progress import Progress
+from airflow_datamove.transfer.route import RouteDecision
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,6 +58,9 @@ def summary(report: TransferReport) -> str:
     parts = [f"{report.files} {'file' if report.files == 1 else 'files'} copied, {format_size(report.bytes)}"]
     parts += [f"in {report.seconds:.1f} s ({format_rate(report.rate)})"]
     details = [f"{report.skipped} skipped"] if report.skipped else []
+    details += [f"{format_size(report.resumed)} were there already"] if report.resumed else []
+    details += [f"{report.failed} failed"] if report.failed else []
+    details += [f"{report.filtered} filtered out"] if report.filtered else []
     details += [f"{report.deleted} deleted"] if report.deleted else []
     details += [f"{report.special} symlinks or special files left out"] if report.special else []
     details += [f"route {report.route}"]
@@ -66,33 +71,34 @@ def summary(report: TransferReport) -> str:
 def _carry_out(
     request: CopyArguments, cancelled: threading.Event, progress: Callable[[Progress], None] | None
 ) -> TransferReport:
-    with open_store(request.source, request.connections) as store:
-        listing = request.list(store)
-        decision = request.decide(listing, store)
-    if decision.route is Route.DISTCP:
-        from airflow_datamove.distcp.job import run_to_end
+    if request.may_need_cluster():
+        decision = _measured(request)
+        if decision.route is Route.DISTCP:
+            from airflow_datamove.distcp.job import run_to_end
 
-        return run_to_end(
-            request.source,
-            request.destination,
-            request.connections,
-            request.options,
-            hadoop=request.hadoop,
-            progress=progress,
-            cancelled=cancelled,
-            reason=decision.reason,
-        )
-    return copy(
-        request.source,
-        request.destination,
-        request.connections,
-        request.options,
-        progress=progress,
-        cancelled=cancelled,
-        reason=decision.reason,
-        route=decision.route,
-        listing=listing,
-    )
+            return run_to_end(
+                request.source,
+                request.destination,
+                request.connections,
+                request.options,
+                hadoop=request.hadoop,
+                progress=progress,
+                cancelled=cancelled,
+                reason=decision.reason,
+            )
+    with prepare_copy(request.source, request.destination, request.connections, request.options) as prepared:
+        if not request.may_need_cluster():
+            decision = request.decide(prepared.plan.files, prepared.plan.bytes, server_side=prepared.server_side)
+        return prepared.carry_out(route=decision.route, reason=decision.reason, progress=progress, cancelled=cancelled)
+
+
+def _measured(request: CopyArguments) -> RouteDecision:
+    with (
+        open_store(request.source, request.connections) as source_store,
+        open_store(request.destination, request.connections) as destination_store,
+    ):
+        measure = measure_source(source_store, request.source)
+        return request.decide(measure.files, measure.bytes, server_side=destination_store.can_copy_from(source_store))
 
 
 def _write_json(report: TransferReport) -> None:

@@ -9,8 +9,7 @@ from typing import Any
 
 from airflow_datamove.cli.request import add_arguments, read_arguments
 from airflow_datamove.quantity import format_size
-from airflow_datamove.stores.registry import open_store
-from airflow_datamove.transfer.plan import plan_copy
+from airflow_datamove.transfer.copy import prepare_copy
 
 _SHOWN = 20
 
@@ -29,28 +28,25 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Carries out the subcommand."""
     request = read_arguments(arguments)
-    with (
-        open_store(request.source, request.connections) as source_store,
-        open_store(request.destination, request.connections) as destination_store,
-    ):
-        listing = request.list(source_store)
-        decision = request.decide(listing, source_store)
-        plan = plan_copy(listing, request.source, source_store, request.destination, destination_store, request.options)
-    found: dict[str, Any] = {
-        "source": str(request.source),
-        "destination": str(request.destination),
-        "files": len(plan.copies),
-        "bytes": sum(item.source.size for item in plan.copies),
-        "would_skip": len(plan.skips),
-        "would_delete": len(plan.deletes),
-        "directories": listing.directories,
-        "special": listing.special,
-        "route": str(decision.route),
-        "reason": decision.reason,
-        "conflicts": plan.conflicts,
-    }
+    with prepare_copy(request.source, request.destination, request.connections, request.options) as prepared:
+        plan = prepared.plan
+        decision = request.decide(plan.files, plan.bytes, server_side=prepared.server_side)
+        found: dict[str, Any] = {
+            "source": str(request.source),
+            "destination": str(request.destination),
+            "files": len(plan.copies),
+            "bytes": plan.copy_bytes,
+            "would_skip": plan.skipped,
+            "would_delete": len(plan.deletes),
+            "directories": plan.directories,
+            "special": plan.special,
+            "filtered": plan.filtered,
+            "route": str(decision.route),
+            "reason": decision.reason,
+            "conflicts": plan.conflicts,
+        }
     sys.stdout.write(f"{json.dumps(found) if arguments.json else _for_people(found)}\n")
-    return 1 if plan.conflicts else 0
+    return 1 if found["conflicts"] else 0
 
 
 def _for_people(found: dict[str, Any]) -> str:

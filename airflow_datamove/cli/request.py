@@ -6,18 +6,22 @@ import argparse
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import QuantityError
-from airflow_datamove.quantity import parse_rate, parse_size
+from airflow_datamove.quantity import parse_duration, parse_rate, parse_size
 from airflow_datamove.stores.connection import Connections, EnvironmentConnections
-from airflow_datamove.stores.contract import Store
 from airflow_datamove.stores.registry import check
+from airflow_datamove.transfer.filters import Filters
 from airflow_datamove.transfer.glob import escape
-from airflow_datamove.transfer.listing import Listing, list_source
-from airflow_datamove.transfer.options import CopyOptions, Overwrite, Route
+from airflow_datamove.transfer.options import MARKER, CopyOptions, OnError, Overwrite, Publish, Route, Verify
 from airflow_datamove.transfer.path_rule import refuse_overlap
-from airflow_datamove.transfer.route import DEFAULT_THRESHOLD, NO_CLUSTER, RouteDecision, can_copy_within, choose_route
+from airflow_datamove.transfer.route import DEFAULT_THRESHOLD, NO_CLUSTER, RouteDecision, choose_route
+
+T = TypeVar("T")
+
+_USUAL = CopyOptions()
 
 
 @dataclass(frozen=True)
@@ -32,30 +36,30 @@ class CopyArguments:
     hadoop: str
     connections: Connections
 
-    def list(self, store: Store) -> Listing:
-        """What the source holds."""
-        return list_source(store, self.source)
-
-    def decide(self, listing: Listing, store: Store) -> RouteDecision:
+    def decide(self, files: int, bytes: int, *, server_side: bool) -> RouteDecision:
         """The route, with its reason.
 
         :raises Refused: if the one asked for is impossible.
         """
         return choose_route(
-            files=listing.files,
-            bytes=listing.bytes,
+            files=files,
+            bytes=bytes,
             threshold=self.threshold,
             distcp_obstacle=self._distcp_obstacle(),
-            server_side=can_copy_within(self.source, store, self.destination),
+            server_side=server_side,
             requested=self.route,
         )
+
+    def may_need_cluster(self) -> bool:
+        """True if the route could be DistCp's: then the source is measured before anything is compared."""
+        return bool(self.hadoop) and self.route in (Route.AUTO, Route.DISTCP)
 
     def _distcp_obstacle(self) -> str:
         if not self.hadoop:
             return NO_CLUSTER
         from airflow_datamove.distcp.uri import obstacle
 
-        return obstacle(self.source, self.destination, self.connections)
+        return self.options.distcp_obstacle() or obstacle(self.source, self.destination, self.connections)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,18 +68,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="SOURCE", help=f"{where}; * ? [ ] {{ }} are globs")
     parser.add_argument("destination", metavar="DESTINATION", help=f"{where}; end it with / to copy a file into it")
     parser.add_argument("--overwrite", choices=[str(each) for each in Overwrite], default=str(Overwrite.IF_CHANGED))
-    parser.add_argument("--mirror", action="store_true", help="also delete what the source lacks")
-    parser.add_argument(
-        "--max-delete", type=float, default=0.5, metavar="SHARE", help="at most so much of the destination (0.5)"
-    )
     parser.add_argument("--route", choices=[str(each) for each in Route], default=str(Route.AUTO))
-    parser.add_argument(
-        "--threshold", type=_quantity(parse_size), default=DEFAULT_THRESHOLD, metavar="SIZE", help="1GiB"
-    )
-    parser.add_argument("--rate", type=_quantity(parse_rate), metavar="RATE", help="over all threads, such as 25MiB/s")
     parser.add_argument("--hadoop", default="", metavar="CONNECTION_ID", help="the cluster for the route distcp")
-    parser.add_argument("--threads", type=int, default=8, metavar="N", help="files at a time (8)")
+    parser.add_argument(
+        "--threshold",
+        type=_read(parse_size),
+        default=DEFAULT_THRESHOLD,
+        metavar="SIZE",
+        help="DistCp from here on (1GiB)",
+    )
+    parser.add_argument("--create", action="store_true", help="make the container or bucket if there is none")
+    _add_selection(parser.add_argument_group("what is copied"))
+    _add_care(parser.add_argument_group("how it is published and verified"))
+    speed = parser.add_argument_group("how fast")
+    speed.add_argument("--rate", type=_read(parse_rate), metavar="RATE", help="over all threads, such as 25MiB/s")
+    speed.add_argument(
+        "--threads", type=int, default=_USUAL.threads, metavar="N", help="files and parts at a time (16)"
+    )
+    speed.add_argument("--part-size", type=_read(parse_size), metavar="SIZE", help="of the parts of large files")
     parser.add_argument("--json", action="store_true", help="the result as one JSON object on stdout")
+
+
+def _add_selection(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--include", action="append", default=[], metavar="GLOB", help="only these files; repeatable")
+    group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="not these files; repeatable")
+    group.add_argument("--min-size", type=_read(parse_size), metavar="SIZE")
+    group.add_argument("--max-size", type=_read(parse_size), metavar="SIZE")
+    group.add_argument("--min-age", type=_read(parse_duration), metavar="TIME", help="changed so long ago, such as 7d")
+    group.add_argument("--max-age", type=_read(parse_duration), metavar="TIME")
+    group.add_argument("--manifest", metavar="ADDRESS", help="a file that names the files below SOURCE, one a line")
+    group.add_argument("--mirror", action="store_true", help="also delete what the source lacks")
+    group.add_argument(
+        "--max-delete", type=float, default=_USUAL.max_delete, metavar="SHARE", help="at most so much of it (0.5)"
+    )
+
+
+def _add_care(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--publish", choices=[str(each) for each in Publish], default=str(Publish.EACH))
+    group.add_argument(
+        "--marker", default=MARKER, metavar="NAME", help="written last with --publish together (_SUCCESS)"
+    )
+    group.add_argument("--verify", choices=[str(each) for each in Verify], default=str(Verify.CHECKSUM))
+    group.add_argument("--on-error", choices=[str(each) for each in OnError], default=str(OnError.CONTINUE))
+    group.add_argument("--error-budget", type=int, default=0, metavar="N", help="files that may fail (0)")
+    group.add_argument("--receipt", metavar="ADDRESS", help="write a Parquet file with a row for each file")
 
 
 def read_arguments(arguments: argparse.Namespace) -> CopyArguments:
@@ -93,6 +129,23 @@ def read_arguments(arguments: argparse.Namespace) -> CopyArguments:
             max_delete=arguments.max_delete,
             threads=arguments.threads,
             rate=arguments.rate,
+            filters=Filters(
+                include=tuple(arguments.include),
+                exclude=tuple(arguments.exclude),
+                min_size=arguments.min_size,
+                max_size=arguments.max_size,
+                min_age=arguments.min_age,
+                max_age=arguments.max_age,
+            ),
+            manifest=_optional(arguments.manifest),
+            create=arguments.create,
+            publish=Publish(arguments.publish),
+            marker=arguments.marker,
+            verify=Verify(arguments.verify),
+            on_error=OnError(arguments.on_error),
+            error_budget=arguments.error_budget,
+            receipt=_optional(arguments.receipt),
+            part_size=arguments.part_size,
         ),
         route=Route(arguments.route),
         threshold=arguments.threshold,
@@ -125,8 +178,12 @@ def read_address(text: str, *, source: bool = False) -> Address:
     return Address.parse(f"file:///{'/'.join(segments)}{slash}")
 
 
-def _quantity(parse: Callable[[str], int]) -> Callable[[str], int]:
-    def read(text: str) -> int:
+def _optional(text: str | None) -> Address | None:
+    return check(read_address(text)) if text else None
+
+
+def _read(parse: Callable[[str], T]) -> Callable[[str], T]:
+    def read(text: str) -> T:
         try:
             return parse(text)
         except QuantityError as error:

@@ -156,8 +156,8 @@ class DistCpJob:
                 for end in (request.source, request.destination)
             ),
             destination=str(request.destination),
-            files=prepared.listing.files if prepared else None,
-            bytes=prepared.listing.bytes if prepared else None,
+            files=prepared.plan.files if prepared else None,
+            bytes=prepared.plan.bytes if prepared else None,
             maps=request.maps,
             joined=joined,
         )

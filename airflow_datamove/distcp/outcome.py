@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 
 from airflow_datamove.distcp.counters import Counters
 from airflow_datamove.distcp.history import HistoryServer
@@ -15,11 +14,8 @@ from airflow_datamove.errors import DistCpFailed, VerificationFailed
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.registry import open_store
-from airflow_datamove.transfer.listing import Listing, list_source
-from airflow_datamove.transfer.mirror import plan_deletes
 from airflow_datamove.transfer.options import Overwrite
-from airflow_datamove.transfer.plan import plan_copy
-from airflow_datamove.transfer.targets import Targets
+from airflow_datamove.transfer.plan import CopyPlan
 from airflow_datamove.transfer.verify import verify_destination
 
 _SHOWN = 5
@@ -50,53 +46,41 @@ def report_of(
     with ExitStack() as stack:
         source_store = stack.enter_context(open_store(source, connections))
         destination_store = stack.enter_context(open_store(destination, connections))
-        listing = list_source(source_store, source)
-        if request.options.overwrite is Overwrite.NEVER:
-            # What was there before may have any length, so here it only matters that everything is there; DistCp
-            # itself compares the length of each file that it copies (RetriableFileCopyCommand).
-            kept = replace(request.options, mirror=False)
-            plan = plan_copy(listing, source, source_store, destination, destination_store, kept)
-            missing = [*(copy.destination for copy in plan.copies), *plan.directories]
-            problems = [*plan.conflicts, *(f"{path} is missing" for path in missing)]
-        else:
-            problems = verify_destination(listing, source, destination, destination_store)
+        found = verify_destination(source, source_store, destination, destination_store, request.options)
+        plan = found.plan
+        problems = found.problems(_SHOWN)
         if problems:
-            shown = "; ".join(problems[:_SHOWN]) + ("; ..." if len(problems) > _SHOWN else "")
+            shown = "; ".join(problems)
             raise VerificationFailed(
                 f"after DistCp job {ref.application_id or '(none was needed)'}, {shown}",
                 remedy="The source may have changed while it was copied: run it again",
             )
-        deletes = (
-            plan_deletes(listing, destination_store, request.options, Targets.of(listing, source, destination))
-            if request.options.mirror
-            else []
-        )
-        for entry in deletes:
-            destination_store.delete(entry.path)
+        for removal in plan.deletes:
+            destination_store.delete(removal.path)
     report = TransferReport(
         str(source),
         str(destination),
         route="distcp",
         reason=reason,
-        deleted=len(deletes),
-        directories=listing.directories,
-        special=listing.special,
+        deleted=len(plan.deletes),
+        directories=plan.directories,
+        special=plan.special,
         verified_by=_verified_by(ref, request.options.overwrite),
         details=_details(ref, history, counters),
     )
-    _count(report, ref, counters, listing)
+    _count(report, ref, counters, plan)
     report.seconds = max(0.0, time.time() - ref.started) if ref.started else 0.0
     return report
 
 
-def _count(report: TransferReport, ref: JobRef, counters: Counters, listing: Listing) -> None:
+def _count(report: TransferReport, ref: JobRef, counters: Counters, plan: CopyPlan) -> None:
     if ref.needs_no_job:
-        report.skipped = listing.files
+        report.skipped = plan.files
     elif counters:
         report.files, report.bytes = counters.copied("COPY"), counters.copied("BYTESCOPIED")
         report.skipped = counters.copied("SKIP")
     else:
-        report.files, report.bytes = listing.files, listing.bytes
+        report.files, report.bytes = plan.files, plan.bytes
 
 
 def _details(ref: JobRef, history: HistoryServer | None, counters: Counters) -> dict[str, object]:

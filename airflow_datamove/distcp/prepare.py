@@ -11,12 +11,13 @@ from airflow_datamove.distcp.plan import Command, Job, Shape, plan_command
 from airflow_datamove.distcp.uri import check_name, check_root, hadoop_uri
 from airflow_datamove.errors import PathConflict, Refused
 from airflow_datamove.stores.connection import Connections
-from airflow_datamove.stores.contract import Kind
+from airflow_datamove.stores.contract import Entry, Kind
 from airflow_datamove.stores.registry import open_store
-from airflow_datamove.transfer.listing import Listing, list_source
+from airflow_datamove.transfer.compare import compare
 from airflow_datamove.transfer.options import Overwrite
 from airflow_datamove.transfer.path_rule import Root, destination_path, source_path
-from airflow_datamove.transfer.plan import CopyPlan, plan_copy
+from airflow_datamove.transfer.plan import CopyPlan
+from airflow_datamove.transfer.source_view import view_source
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,6 @@ class Prepared:
     """A request that nothing stands against."""
 
     request: DistCpRequest
-    listing: Listing
     plan: CopyPlan
     command: Command | None
     """``None``: no job is needed."""
@@ -66,22 +66,31 @@ def prepare(
         destination_store = stack.enter_context(open_store(destination, connections))
         hadoop_uri(source, "/", connections, allow_local=allow_local)
         hadoop_uri(destination, "/", connections, allow_local=allow_local)
-        listing = list_source(source_store, source)
-        _refuse_unsupported(request, listing)
-        plan = plan_copy(listing, source, source_store, destination, destination_store, request.options)
+        view = view_source(source_store, source)
+        seen = _Seen(request, view.root, flat=source_store.capabilities.flat)
+        plan = compare(
+            view,
+            source,
+            source_store,
+            destination,
+            destination_store,
+            request.options,
+            created=request.options.create,
+            seen=seen,
+        )
         plan.refuse_conflicts()
         flat = destination_store.capabilities.flat
-    path, top = source_path(source), destination_path(source, listing.root, "", destination)
+    path, top = source_path(source), destination_path(source, plan.root, "", destination)
     source_uri = hadoop_uri(source, path, connections, allow_local=allow_local)
     target = hadoop_uri(destination, top, connections, allow_local=allow_local)
     check_root(path)
     check_root(top)
-    _refuse_same_place(source_uri, target, listing.root)
-    if _needs_no_job(listing, plan, request.options.overwrite):
-        return Prepared(request, listing, plan, None, tuple(plan.directories), target, started)
+    _refuse_same_place(source_uri, target, plan.root)
+    if _needs_no_job(plan, request.options.overwrite):
+        return Prepared(request, plan, None, tuple(plan.new_directories), target, started)
     command = plan_command(
         Job(
-            shape={Root.FILE: Shape.FILE, Root.DIRECTORY: Shape.DIRECTORY, Root.GLOB: Shape.FILES}[listing.root],
+            shape={Root.FILE: Shape.FILE, Root.DIRECTORY: Shape.DIRECTORY, Root.GLOB: Shape.FILES}[plan.root],
             source=source_uri,
             target=target,
             overwrite=request.options.overwrite,
@@ -89,33 +98,48 @@ def prepare(
             name=request.name,
             maps=request.maps,
             bandwidth=request.bandwidth,
-            children=_children(listing),
+            children=seen.children,
             queue=request.queue or queue,
             properties=request.properties,
         )
     )
     # A lone file's parent is a marker object in a flat store, which nobody asked for.
-    needed = top if listing.root is not Root.FILE else "" if flat else top.rpartition("/")[0]
+    needed = top if plan.root is not Root.FILE else "" if flat else top.rpartition("/")[0]
     directories = (needed,) if needed.strip("/") else ()
-    return Prepared(request, listing, plan, command, directories, target, started)
+    return Prepared(request, plan, command, directories, target, started)
 
 
-def _refuse_unsupported(request: DistCpRequest, listing: Listing) -> None:
-    """Refuses what one DistCp job cannot do as the path rule says it."""
-    kinds: dict[str, Kind] = {}
-    for item in listing.entries:
-        check_name(item.relative)
-        if kinds.setdefault(item.relative, item.entry.kind) is not item.entry.kind:
-            raise Refused(f"Hadoop cannot hold {item.relative!r}, which is a file and a directory at once")
-    if listing.root is Root.GLOB and any(
-        "/" in item.relative or item.entry.kind is not Kind.FILE for item in listing.entries
-    ):
-        # With -update or -overwrite, DistCp pours the contents of all matched directories into one.
-        raise Refused(
-            f"{request.source} matches directories or reaches into several, which DistCp would copy with another"
-            " layout than the worker",
-            remedy="Take the worker route, name the directory above, or send one request for each match",
+class _Seen:
+    """Looks at everything that the source holds, and refuses what one DistCp job cannot do as the path rule says it."""
+
+    def __init__(self, request: DistCpRequest, root: Root, *, flat: bool) -> None:
+        self._request, self._root, self._flat_source = request, root, flat
+        self._directories: set[str] = set()
+        self._files: set[str] = set()
+        self._top: set[str] = set()
+
+    @property
+    def children(self) -> tuple[str, ...]:
+        """The names that lie directly in the source; none where it is a file."""
+        return () if self._root is Root.FILE else tuple(sorted(self._top))
+
+    def __call__(self, relative: str, entry: Entry) -> None:
+        check_name(relative)
+        self._top.add(relative.partition("/")[0])
+        same, other = (
+            (self._directories, self._files) if entry.kind is Kind.DIRECTORY else (self._files, self._directories)
         )
+        if relative in other:
+            raise Refused(f"Hadoop cannot hold {relative!r}, which is a file and a directory at once")
+        if self._root is Root.GLOB and ("/" in relative or entry.kind is not Kind.FILE):
+            # With -update or -overwrite, DistCp pours the contents of all matched directories into one.
+            raise Refused(
+                f"{self._request.source} matches directories or reaches into several, which DistCp would copy with"
+                " another layout than the worker",
+                remedy="Take the worker route, name the directory above, or send one request for each match",
+            )
+        if self._flat_source:
+            same.add(relative)
 
 
 def _refuse_same_place(source: str, target: str, root: Root) -> None:
@@ -128,17 +152,11 @@ def _refuse_same_place(source: str, target: str, root: Root) -> None:
         )
 
 
-def _needs_no_job(listing: Listing, plan: CopyPlan, overwrite: Overwrite) -> bool:
+def _needs_no_job(plan: CopyPlan, overwrite: Overwrite) -> bool:
     """True if it is certain that a job would copy nothing.
 
     A lone file is judged here because DistCp replaces it whatever the flags. In a directory, ``if_changed`` is left
     to DistCp, which can compare checksums that no listing has.
     """
-    certain = overwrite is Overwrite.NEVER or listing.root is Root.FILE
-    return listing.files == 0 or (certain and not plan.copies)
-
-
-def _children(listing: Listing) -> tuple[str, ...]:
-    if listing.root is Root.FILE:
-        return ()
-    return tuple(sorted({item.relative.partition("/")[0] for item in listing.entries}))
+    certain = overwrite is Overwrite.NEVER or plan.root is Root.FILE
+    return plan.files == 0 or (certain and len(plan.copies) == 0)

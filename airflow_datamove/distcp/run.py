@@ -16,7 +16,7 @@ from airflow_datamove.errors import Cancelled, TrackingLost
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.registry import open_store
-from airflow_datamove.transfer.listing import measure_source
+from airflow_datamove.transfer.measure import measure_source
 from airflow_datamove.transfer.options import CopyOptions
 from airflow_datamove.transfer.progress import Progress
 

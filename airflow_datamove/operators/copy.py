@@ -18,10 +18,10 @@ from airflow_datamove.quantity import format_rate, format_size, parse_size
 from airflow_datamove.spec.request import CopyRequest
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.copy import copy
-from airflow_datamove.transfer.listing import measure_source
+from airflow_datamove.transfer.measure import measure_source
 from airflow_datamove.transfer.options import CopyOptions, Overwrite, Route
 from airflow_datamove.transfer.progress import Progress
-from airflow_datamove.transfer.route import NO_CLUSTER, RouteDecision, can_copy_within, choose_route
+from airflow_datamove.transfer.route import NO_CLUSTER, RouteDecision, choose_route
 
 _LOG_EVERY = 10.0
 _KEEP_EVERY = 2.0
@@ -79,9 +79,9 @@ class SizeRoutedCopyOperator(DistCpOperator):
     def _choose(self, request: CopyRequest) -> RouteDecision:
         source, destination = Address.parse(request.source), Address.parse(request.destination)
         connections = AirflowConnections()
-        with open_store(source, connections) as store:
+        with open_store(source, connections) as store, open_store(destination, connections) as there:
             measure = measure_source(store, source)
-            server_side = can_copy_within(source, store, destination)
+            server_side = there.can_copy_from(store)
         return choose_route(
             files=measure.files,
             bytes=measure.bytes,

@@ -23,7 +23,7 @@ from airflow_datamove.scheduling.admission import admit
 from airflow_datamove.scheduling.limits import Limits
 from airflow_datamove.spec.request import CopyRequest, read_request
 from airflow_datamove.stores.registry import open_store
-from airflow_datamove.transfer.listing import measure_source
+from airflow_datamove.transfer.measure import measure_source
 from airflow_datamove.transfer.options import CopyOptions, Overwrite
 from airflow_datamove.triggers.distcp import DistCpTrigger
 

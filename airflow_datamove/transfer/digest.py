@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
 from collections.abc import Mapping
-from typing import Protocol, cast
 
+from awscrt.checksums import crc32c
 
-class Hash(Protocol):
-    """What :mod:`hashlib` objects and :mod:`google_crc32c` have in common."""
-
-    def update(self, data: bytes, /) -> None:
-        """Adds bytes to the end."""
-
-    def digest(self) -> bytes:
-        """The checksum of all bytes so far."""
+_PATIENCE = 10.0
 
 
 class Digest:
@@ -25,25 +20,57 @@ class Digest:
     def __init__(self, expected: Mapping[str, str]) -> None:
         self.algorithm = next((name for name in ("crc32c", "md5") if name in expected), "")
         self._expected = expected.get(self.algorithm, "")
-        self._hash = _new(self.algorithm)
+        self._crc = 0
+        self._md5 = hashlib.md5(usedforsecurity=False) if self.algorithm == "md5" else None
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Adds bytes to the end."""
-        if self._hash is not None:
-            self._hash.update(data)
+        if self._md5 is not None:
+            self._md5.update(data)
+        elif self.algorithm:
+            self._crc = crc32c(data, self._crc)
 
     def matches(self) -> bool:
         """True if what passed is what the store said; also where it said nothing."""
-        return self._hash is None or self._hash.digest().hex() == self._expected
+        if not self.algorithm:
+            return True
+        return (f"{self._crc:08x}" if self._md5 is None else self._md5.hexdigest()) == self._expected
 
 
-def _new(algorithm: str) -> Hash | None:
-    if algorithm == "crc32c":
-        import google_crc32c
+class OrderedDigest:
+    """A digest of parts that come from several threads, each of which waits for its turn.
 
-        return cast(Hash, google_crc32c.Checksum())  # type: ignore[no-untyped-call]
-    if algorithm == "md5":
-        import hashlib
+    If a part does not come in time (its thread waits for memory, or has failed), the digest is given up: then it says
+    nothing about the content.
+    """
 
-        return hashlib.md5(usedforsecurity=False)
-    return None
+    def __init__(self, expected: Mapping[str, str]) -> None:
+        self._digest = Digest(expected)
+        self._next = 0
+        self._turn = threading.Condition()
+        self._given_up = False
+
+    def update(self, index: int, data: memoryview) -> None:
+        """Adds a part, once all before it have been."""
+        with self._turn:
+            if not self._turn.wait_for(lambda: self._given_up or self._next >= index, _PATIENCE):
+                self._given_up = True
+                self._turn.notify_all()
+            if self._given_up or self._next != index:
+                return
+        self._digest.update(data)
+        with self._turn:
+            self._next += 1
+            self._turn.notify_all()
+
+    def give_up(self) -> None:
+        """A part will not come."""
+        with self._turn:
+            self._given_up = True
+            self._turn.notify_all()
+
+    def matches(self, parts: int) -> bool | None:
+        """Whether all parts together are what the store said; ``None`` where that cannot be told."""
+        if self._given_up or self._next != parts or not self._digest.algorithm:
+            return None
+        return self._digest.matches()

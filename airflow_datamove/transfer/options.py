@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from airflow_datamove.address import Address
 from airflow_datamove.errors import WrongUse
+from airflow_datamove.transfer.filters import Filters
+
+MARKER = "_SUCCESS"
+"""The name of the file that says that a directory is whole, as Hadoop's jobs write it."""
 
 
 class Overwrite(enum.StrEnum):
@@ -28,6 +33,33 @@ class Route(enum.StrEnum):
     SERVER_SIDE = "server_side"
 
 
+class Publish(enum.StrEnum):
+    """When what is copied is seen under its final name."""
+
+    EACH = "each"
+    """Each file once it is whole."""
+    TOGETHER = "together"
+    """All files once all are whole, and then the marker."""
+
+
+class Verify(enum.StrEnum):
+    """How it is made sure that what arrived is what was sent."""
+
+    CHECKSUM = "checksum"
+    """By what the two ends say of the content; by length where they say nothing."""
+    READ_BACK = "read_back"
+    """Besides, by reading what arrived once more."""
+
+
+class OnError(enum.StrEnum):
+    """What happens when a file has failed for good."""
+
+    CONTINUE = "continue"
+    """The others are copied nevertheless."""
+    STOP = "stop"
+    """No further file is begun."""
+
+
 @dataclass(frozen=True, slots=True)
 class CopyOptions:
     """What a user may ask of a copy.
@@ -40,10 +72,39 @@ class CopyOptions:
     """Also delete what the source lacks; asks for a directory as the source."""
     max_delete: float = 0.5
     """The largest share of the destination's files that ``mirror`` may delete, 0 to 1."""
-    threads: int = 8
-    """Files that the worker moves at a time."""
+    threads: int = 16
+    """Files and parts that the worker moves at a time, at most."""
     rate: int | None = None
     """Bytes per second over all threads; ``None``: as fast as it goes."""
+    filters: Filters = field(default_factory=Filters)
+    manifest: Address | None = None
+    """A file that names the files to copy, one relative path in each line; the source is then the directory that they
+    are in."""
+    create: bool = False
+    """Make the destination's container or bucket if there is none."""
+    publish: Publish = Publish.EACH
+    marker: str = MARKER
+    """The file that ``publish: together`` writes last, below the destination; empty: none."""
+    verify: Verify = Verify.CHECKSUM
+    on_error: OnError = OnError.CONTINUE
+    error_budget: int = 0
+    """So many files may fail, and the copy still counts as done."""
+    receipt: Address | None = None
+    """Where to write a Parquet file with a row for each file."""
+    part_size: int | None = None
+    """Bytes of the parts of large files; ``None``: what suits the destination."""
+
+    def distcp_obstacle(self) -> str:
+        """Why DistCp cannot do what is asked for, in a clause; empty if it can."""
+        wishes = {
+            "include, exclude, sizes and ages": bool(self.filters),
+            "a manifest": self.manifest is not None,
+            "publish: together": self.publish is Publish.TOGETHER,
+            "verify: read_back": self.verify is Verify.READ_BACK,
+            "a receipt": self.receipt is not None,
+        }
+        wished = next((wish for wish, is_wished in wishes.items() if is_wished), "")
+        return f"DistCp does not do {wished}" if wished else ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_delete <= 1:
@@ -52,3 +113,13 @@ class CopyOptions:
             raise WrongUse(f"threads is {self.threads}", remedy="Give a number between 1 and 256")
         if self.rate is not None and self.rate < 1:
             raise WrongUse(f"rate is {self.rate}", remedy="Give bytes per second, at least 1")
+        if self.error_budget < 0:
+            raise WrongUse(f"error_budget is {self.error_budget}", remedy="Give a number of files, 0 or more")
+        if self.part_size is not None and self.part_size < 2**16:
+            raise WrongUse(f"part_size is {self.part_size}", remedy="Give at least 64 KiB")
+        if "/" in self.marker or self.marker in (".", ".."):
+            raise WrongUse(f"marker is {self.marker!r}", remedy="Give a file's name without a slash")
+        if self.mirror and self.publish is Publish.TOGETHER:
+            raise WrongUse(
+                "mirror and publish: together do not go together: deleting is no single act", remedy="Drop one of them"
+            )

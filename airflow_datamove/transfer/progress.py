@@ -6,9 +6,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 _WINDOW = 5.0
+_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,17 @@ class Progress:
     bytes: int
     rate: float
     """Bytes per second over the last five seconds."""
+    current: tuple[str, ...] = ()
+    """Some of the files that are being copied now."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At this rate; ``None`` while nothing moves."""
+        return (self.bytes - self.bytes_done) / self.rate if self.rate > 0 else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-able values."""
+        return {**asdict(self), "current": list(self.current), "seconds_left": self.seconds_left}
 
 
 class Meter:
@@ -35,6 +48,7 @@ class Meter:
         self._files, self._size, self._clock = files, size, clock
         self._lock = threading.Lock()
         self._files_done = self._bytes_done = 0
+        self._current: dict[str, None] = {}
         self._seen: deque[tuple[float, int]] = deque([(clock(), 0)])
 
     def passed(self, count: int) -> None:
@@ -42,19 +56,26 @@ class Meter:
         with self._lock:
             self._bytes_done += count
 
-    def finished(self) -> None:
-        """One more file is done."""
+    def started(self, name: str) -> None:
+        """A file is being copied."""
+        if len(self._current) < _SHOWN:
+            with self._lock:
+                self._current[name] = None
+
+    def finished(self, name: str, *, done: bool = True) -> None:
+        """A file is no longer being copied; one more is done, unless it failed."""
         with self._lock:
-            self._files_done += 1
+            self._files_done += done
+            self._current.pop(name, None)
 
     def read(self) -> Progress:
         """The state now."""
         now = self._clock()
         with self._lock:
-            done, files_done = self._bytes_done, self._files_done
+            done, files_done, current = self._bytes_done, self._files_done, tuple(self._current)
             self._seen.append((now, done))
             while len(self._seen) > 2 and now - self._seen[1][0] >= _WINDOW:
                 self._seen.popleft()
             then, before = self._seen[0]
         rate = max(0.0, (done - before) / (now - then)) if now > then else 0.0
-        return Progress(files_done, self._files, done, self._size, rate)
+        return Progress(files_done, self._files, done, self._size, rate, current)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,18 +9,13 @@ from collections.abc import Callable
 BURST = 0.02
 """Seconds of unused time that may be made up for. What is older is lost, so no burst follows a stall."""
 
-_AHEAD = 0.25
-"""Seconds' worth of bytes that all readers together may have fetched before they are taken."""
-_LEAST_AHEAD = 2**16
-"""Bytes; a request for less than that costs more than it brings."""
-
-_PIECE = 0.1
+_PIECE = 0.05
 """Seconds' worth of bytes that are taken at a time, so that a change of the rate is felt soon by those who wait."""
 
 
 class Throttle:
     """A token bucket on a virtual clock: in any window of ``w`` seconds pass at most ``rate x (w + BURST)`` bytes
-    and one piece of a tenth of a second.
+    and one piece of a twentieth of a second.
 
     :param rate: bytes per second; ``None``: no limit.
     :param clock: seconds, monotonic.
@@ -50,27 +44,19 @@ class Throttle:
         with self._lock:
             self._rate = rate
 
-    def ahead(self, readers: int) -> int:
-        """How many bytes each of several readers may fetch before it takes them.
-
-        What is fetched has passed the link already, so a large range would be a burst that no rate holds back.
-        """
-        rate = self._rate
-        return sys.maxsize if rate is None else max(_LEAST_AHEAD, int(rate * _AHEAD / readers))
-
     def take(self, count: int, cancelled: threading.Event | None = None) -> bool:
         """Waits until ``count`` bytes may pass.
 
         :return: False if ``cancelled`` was set while it waited.
         """
         while count > 0:
+            rate = self._rate
+            if rate is None:
+                return cancelled is None or not cancelled.is_set()
             with self._lock:
-                if self._rate is None:
-                    self._next = self._clock()
-                    return True
-                piece = min(count, max(1, int(self._rate * _PIECE)))
+                piece = min(count, max(1, int(rate * _PIECE)))
                 now = self._clock()
-                self._next = max(self._next, now - BURST) + piece / self._rate
+                self._next = max(self._next, now - BURST) + piece / rate
                 wait = self._next - now
             count -= piece
             if wait > 0:

@@ -1,39 +1,66 @@
-"""Comparing a destination with what its source held, after someone else has copied it."""
+"""Comparing a destination with its source, after someone else has copied it: :func:`verify_destination`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
 from airflow_datamove.address import Address
-from airflow_datamove.stores.contract import Kind, Store
-from airflow_datamove.transfer.existing import existing
-from airflow_datamove.transfer.listing import Listing
-from airflow_datamove.transfer.targets import Targets
+from airflow_datamove.stores.contract import Entry, Store
+from airflow_datamove.transfer.compare import compare
+from airflow_datamove.transfer.options import CopyOptions, Overwrite
+from airflow_datamove.transfer.plan import CopyPlan
+from airflow_datamove.transfer.source_view import view_source
+
+
+class Verification:
+    """What :func:`verify_destination` found."""
+
+    def __init__(self, plan: CopyPlan, lengths: dict[str, int]) -> None:
+        self.plan = plan
+        """What the source holds, and what a mirror would delete now."""
+        self._lengths = lengths
+
+    def problems(self, limit: int = 100) -> list[str]:
+        """What is missing or has another length than its source, as sentences; at most so many, and a last one that
+        says how many more there are."""
+        plan = self.plan
+        count = plan.conflict_count + len(plan.copies) + len(plan.new_directories)
+        shown = [*plan.conflicts[:limit], *islice(self._sentences(), max(0, limit - len(plan.conflicts)))]
+        return shown if count <= limit else [*shown, f"and {count - limit} more"]
+
+    def _sentences(self) -> Iterator[str]:
+        for item in self.plan.copies:
+            path, size = item.destination, item.source.size
+            found = self._lengths.get(path)
+            yield f"{path} is missing" if found is None else f"{path} has {found} bytes, its source {size}"
+        for path in self.plan.new_directories:
+            yield f"directory {path} is missing"
 
 
 def verify_destination(
-    listing: Listing, source: Address, destination: Address, destination_store: Store, *, limit: int = 100
-) -> list[str]:
-    """What is missing at the destination or has another length than its source.
+    source: Address, source_store: Store, destination: Address, destination_store: Store, options: CopyOptions
+) -> Verification:
+    """Makes sure that everything is there and has its source's length. What the destination holds besides is a matter
+    of ``options.mirror`` alone.
 
-    What the destination holds besides is none of its business. Memory follows the listing and the destination's
-    largest directory.
+    With ``overwrite: never`` what was there before may have any length: then only presence counts.
 
-    :param limit: so many problems are told at most; a last line says how many more there are.
-    :return: sentences; an empty list if all is there.
+    :raises Refused: if a mirror would delete too much.
+    :raises StoreError: if an end cannot be listed.
     """
-    targets = Targets.of(listing, source, destination)
-    flat = destination_store.capabilities.flat
-    directories = targets.empty if flat else set(targets.directories)
-    sizes = {path: item.entry.size for path, item in targets.files.items()}
-    wrong: list[str] = []
-    for entry in existing(destination_store, [*targets.files, *directories]):
-        if entry.kind is Kind.DIRECTORY:
-            directories.discard(entry.path)
-        elif entry.path in sizes:
-            size = sizes.pop(entry.path)
-            if entry.kind is not Kind.FILE:
-                wrong.append(f"{entry.path} is not a file")
-            elif entry.size != size:
-                wrong.append(f"{entry.path} has {entry.size} bytes, its source {size}")
-    wrong.extend(f"{path} is missing" for path in sorted(sizes))
-    wrong.extend(f"directory {path} is missing" for path in sorted(directories) if path != "/")
-    return wrong if len(wrong) <= limit else [*wrong[:limit], f"and {len(wrong) - limit} more"]
+    lengths: dict[str, int] = {}
+
+    def same(entry: Entry, old: Entry) -> bool:
+        if entry.size != old.size and options.overwrite is not Overwrite.NEVER:
+            if len(lengths) < 1000:
+                lengths[old.path] = old.size
+            return False
+        return True
+
+    view = view_source(source_store, source)
+    plan = compare(
+        view, source, source_store, destination, destination_store, replace(options, receipt=None), same=same
+    )
+    return Verification(plan, lengths)

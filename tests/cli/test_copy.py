@@ -104,7 +104,7 @@ def test_a_directory_with_globs_in_its_own_name_is_plain(here: Path, monkeypatch
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_cancels_cleanly(here: Path, number: signal.Signals) -> None:
-    make(here / "s", {"f": b"x" * 2**22})
+    make(here / "s", {"f": b"x" * 2**25})
     command = [sys.executable, "-m", "airflow_datamove.cli.main", "copy", "s", "t", "--rate", "256KiB/s"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 30

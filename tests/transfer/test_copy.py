@@ -14,8 +14,7 @@ from airflow_datamove.errors import Cancelled, CopyFailed, NotFound, PathConflic
 from airflow_datamove.stores.connection import EnvironmentConnections
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.stores.temporary import is_temporary
-from airflow_datamove.transfer.copy import copy
-from airflow_datamove.transfer.listing import list_source
+from airflow_datamove.transfer.copy import copy, prepare_copy
 from airflow_datamove.transfer.options import CopyOptions, Overwrite, Route
 from airflow_datamove.transfer.progress import Progress
 from tests.stores.dead_server import unused_port
@@ -135,11 +134,10 @@ def test_a_glob_brings_the_trees_of_what_it_matches(tmp_path: Path) -> None:
 
 def test_a_failed_file_does_not_stop_the_others(tmp_path: Path) -> None:
     make(tmp_path / "s", {**TREE, "gone": b"1"})
-    source = source_of(tmp_path / "s")
-    listing = list_source(open_store(source, NOTHING), source)
-    os.unlink(tmp_path / "s" / "gone")
-    with pytest.raises(CopyFailed, match=r"1 of 6 files failed; the first, gone: .*there is nothing here") as caught:
-        copy(source, destination_of(tmp_path / "t"), NOTHING, listing=listing)
+    with prepare_copy(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), NOTHING, CopyOptions()) as prepared:
+        os.unlink(tmp_path / "s" / "gone")
+        with pytest.raises(CopyFailed, match=r"1 of 6 files failed; the first, gone: .*nothing here") as caught:
+            prepared.carry_out()
     assert read(tmp_path / "t") == TREE
     report = caught.value.report
     assert (report.files, report.failed) == (5, 1)
@@ -149,10 +147,9 @@ def test_a_failed_file_does_not_stop_the_others(tmp_path: Path) -> None:
 
 def test_a_source_that_changed_after_it_was_listed_is_copied_as_it_is_now(tmp_path: Path) -> None:
     make(tmp_path / "s", {"f": b"old"})
-    source = source_of(tmp_path / "s")
-    listing = list_source(open_store(source, NOTHING), source)
-    (tmp_path / "s" / "f").write_bytes(b"newer and longer")
-    report = copy(source, destination_of(tmp_path / "t"), NOTHING, listing=listing)
+    with prepare_copy(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), NOTHING, CopyOptions()) as prepared:
+        (tmp_path / "s" / "f").write_bytes(b"newer and longer")
+        report = prepared.carry_out()
     assert read(tmp_path / "t") == {"f": b"newer and longer"}
     assert report.bytes == 16
 

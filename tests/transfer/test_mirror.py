@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from airflow_datamove.errors import CopyFailed, Refused
-from airflow_datamove.stores.registry import open_store
-from airflow_datamove.transfer.copy import copy
-from airflow_datamove.transfer.listing import list_source
+from airflow_datamove.transfer.copy import prepare_copy
 from airflow_datamove.transfer.options import CopyOptions
 from tests.transfer.trees import NOTHING, destination_of, make, read, run, source_of
 
@@ -55,12 +53,11 @@ def test_the_guard_counts_files_of_the_destination(tmp_path: Path, share: float,
 def test_nothing_is_deleted_where_a_file_failed(tmp_path: Path) -> None:
     make(tmp_path / "s", {"a": b"1", "gone": b"2"})
     make(tmp_path / "t", {"x": b"1", "y": b"2", "z": b"3"})
-    source = source_of(tmp_path / "s")
-    listing = list_source(open_store(source, NOTHING), source)
-    os.unlink(tmp_path / "s" / "gone")
     options = CopyOptions(mirror=True, max_delete=1.0)
-    with pytest.raises(CopyFailed):
-        copy(source, destination_of(tmp_path / "t"), NOTHING, options, listing=listing)
+    with prepare_copy(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), NOTHING, options) as prepared:
+        os.unlink(tmp_path / "s" / "gone")
+        with pytest.raises(CopyFailed):
+            prepared.carry_out()
     assert set(read(tmp_path / "t")) == {"a", "x", "y", "z"}
 
 

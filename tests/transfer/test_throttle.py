@@ -91,14 +91,3 @@ def test_threads_share_one_rate() -> None:
     for thread in threads:
         thread.join()
     assert 0.9 < time.monotonic() - started < 3
-
-
-def test_readers_share_what_may_be_fetched_ahead() -> None:
-    throttle = Throttle(8 * 2**20)
-    assert throttle.ahead(1) == 2 * 2**20
-    assert throttle.ahead(8) == 2**18
-    assert throttle.ahead(10_000) == 2**16
-    throttle.rate = 2**20
-    assert throttle.ahead(1) == 2**18
-    throttle.rate = None
-    assert throttle.ahead(8) >= 2**40

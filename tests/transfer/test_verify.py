@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from airflow_datamove.stores.registry import open_store
-from airflow_datamove.transfer.listing import list_source
+from airflow_datamove.transfer.options import CopyOptions
 from airflow_datamove.transfer.verify import verify_destination
 from tests.transfer.trees import NOTHING, Tree, destination_of, make, source_of
 
@@ -15,7 +15,7 @@ TREE: Tree = {**{f"d/f{number}": b"1" for number in range(9)}, "e/one": b"22", "
 def _problems(top: Path, limit: int = 100) -> list[str]:
     source, destination = source_of(top / "s"), destination_of(top / "t")
     with open_store(source, NOTHING) as store:
-        return verify_destination(list_source(store, source), source, destination, store, limit=limit)
+        return verify_destination(source, store, destination, store, CopyOptions()).problems(limit)
 
 
 def test_a_whole_copy_has_no_problems_whatever_stands_beside_it(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_datamove.transfer.workers import work_through
+from airflow_datamove.transfer.crew import work_through
 
 
 def test_every_item_is_worked_on_once() -> None:

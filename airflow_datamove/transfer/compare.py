@@ -1,0 +1,390 @@
+"""Comparing a source with what stands at its destination: :func:`compare`. Writes nothing.
+
+Both sides are gone through together, one directory at a time and each sorted by name, so that memory follows the
+largest directory. A directory that the destination lacks needs no comparison: its tree comes in one listing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from airflow_datamove.address import Address
+from airflow_datamove.errors import NotFound, PermissionDenied, Refused
+from airflow_datamove.stores.contract import Entry, Kind, Store
+from airflow_datamove.transfer.filters import Selection
+from airflow_datamove.transfer.lister import Lister
+from airflow_datamove.transfer.options import CopyOptions
+from airflow_datamove.transfer.path_rule import Root, destination_path, refuse_overlap, same_store
+from airflow_datamove.transfer.plan import CopyPlan, FileCopy, Removal, stays
+from airflow_datamove.transfer.source_view import ManifestView, SourceView
+
+
+def compare(
+    view: SourceView,
+    source: Address,
+    source_store: Store,
+    destination: Address,
+    destination_store: Store,
+    options: CopyOptions,
+    *,
+    created: bool = False,
+    seen: Callable[[str, Entry], None] | None = None,
+    same: Callable[[Entry, Entry], bool] | None = None,
+) -> CopyPlan:
+    """Compares, and says what a copy will do.
+
+    :param created: the destination's container or bucket may not be there yet: it counts as empty.
+    :param seen: is told of each thing of the source that is not filtered out, with its relative path.
+    :param same: whether an existing file is what its source is; by default as ``options.overwrite`` says.
+    :raises PathConflict: for a copy onto or into itself. What else stands in the way is in ``plan.conflicts``.
+    :raises Refused: for a mirror that would delete too much, or whose source is no directory or holds no file.
+    :raises NotFound: if a glob matches nothing, or there is no such bucket or container at the destination.
+    :raises StoreError: if an end cannot be listed.
+    """
+    refuse_overlap(source, destination, view.root)
+    if options.mirror and (view.root is not Root.DIRECTORY or isinstance(view, ManifestView)):
+        what = "manifest" if isinstance(view, ManifestView) else str(view.root)
+        raise Refused(f"mirror asks for a directory, and the source is a {what}", remedy="Leave out mirror")
+    comparison = _Comparison(view, source, source_store, destination, destination_store, options)
+    comparison.seen, comparison.same = seen, same
+    try:
+        comparison.run(created)
+    finally:
+        comparison.close()
+    plan = comparison.plan
+    if view.root is Root.GLOB and not (plan.files or plan.directories or plan.special or plan.filtered):
+        raise NotFound("the glob matches nothing", path=str(source))
+    if isinstance(view, ManifestView):
+        plan.missing.extend(view.missing)
+    return plan
+
+
+class _Comparison:
+    def __init__(
+        self,
+        view: SourceView,
+        source: Address,
+        source_store: Store,
+        destination: Address,
+        destination_store: Store,
+        options: CopyOptions,
+    ) -> None:
+        self.plan = CopyPlan(view.root)
+        self._view, self._store, self._options = view, destination_store, options
+        self._selection = Selection(options.filters)
+        self._flat = destination_store.capabilities.flat
+        # What a source's path gets in front of it; the file itself where the source is one.
+        self._base = destination_path(source, view.root, "", destination).rstrip("/")
+        self._alone = view.root is Root.FILE
+        self._cut = 0 if self._alone else len(view.top.rstrip("/")) + 1
+        self._same = source_store if same_store(source, destination) else None
+        self._theirs = Lister(destination_store.list, ahead=destination_store.capabilities.remote)
+        self._ours = Lister(view.children, ahead=source_store.capabilities.remote)
+        self._stack: list[str] = []
+        self._old_files = 0
+        self._removed_directories: list[str] = []
+        self.seen: Callable[[str, Entry], None] | None = None
+        self.same: Callable[[Entry, Entry], bool] | None = None
+
+    def close(self) -> None:
+        self._theirs.close()
+        self._ours.close()
+
+    def run(self, created: bool) -> None:
+        if self._alone:
+            self._run_alone(created)
+            return
+        there = self._top_is_there(created)
+        if there is None:
+            return
+        if not there and self._view.root is Root.DIRECTORY and self._base and not self._flat:
+            self.plan.new_directories.append(self._base)
+        self._stack.append("")
+        while self._stack:
+            relative = self._stack.pop()
+            if there:
+                for upcoming in self._stack[:-9:-1]:
+                    self._ours.expect(upcoming)
+                    self._theirs.expect(self._target(upcoming) or "/")
+                self._join(relative)
+            else:
+                self._all_new(relative)
+        if self._options.mirror:
+            self._finish_mirror()
+
+    def _run_alone(self, created: bool) -> None:
+        entry = next(self._view.children(""))
+        target = self._base or "/"
+        old: list[Entry] = []
+        nearest = self._nearest(target, created)
+        if nearest is not None and nearest.path == target:
+            old.append(nearest)
+            if self._flat and nearest.kind is Kind.FILE and self._store.is_both(target):
+                old.append(Entry(target, Kind.DIRECTORY))
+        elif nearest is not None and nearest.kind is not Kind.DIRECTORY and not self._is_both(nearest):
+            self.plan.conflict(f"{nearest.path} is {_what(nearest)} where a directory must be")
+            return
+        if not self._selection.takes(entry.name, entry):
+            self.plan.filtered += 1
+            return
+        self._file(entry, entry.name, target, old)
+
+    def _top_is_there(self, created: bool) -> bool | None:
+        """Whether there is anything to compare with; ``None`` where something blocks the way."""
+        top = self._base or "/"
+        nearest = self._nearest(top, created)
+        if nearest is None:
+            return not created
+        if nearest.kind is Kind.DIRECTORY or self._is_both(nearest):
+            return nearest.path == top
+        self.plan.conflict(f"{nearest.path} is {_what(nearest)} where a directory must be")
+        return None
+
+    def _nearest(self, path: str, created: bool) -> Entry | None:
+        """What stands at a path or at the nearest of its parents; ``None`` where this connection may not see it."""
+        while True:
+            try:
+                return self._store.stat(path)
+            except NotFound:
+                if path == "/":
+                    if created:
+                        return None
+                    raise
+                path = path.rpartition("/")[0] or "/"
+            except PermissionDenied:
+                return None
+
+    def _is_both(self, entry: Entry) -> bool:
+        return self._flat and entry.kind is Kind.FILE and self._store.is_both(entry.path)
+
+    def _join(self, relative: str) -> None:
+        """One directory that is there on both sides, or may be."""
+        theirs = self._theirs.present(self._target(relative) or "/")
+        old = next(theirs, None)
+        last = ""
+        matches: list[Entry] = []
+        below: list[str] = []
+        mirror = self._options.mirror
+        for entry in self._ours.entries(relative):
+            name = entry.path.rpartition("/")[2]
+            while old is not None and old.name < name:
+                if mirror:
+                    self._extra(old)
+                old = next(theirs, None)
+            if name != last:
+                last, matches = name, []
+                while old is not None and old.name == name:
+                    matches.append(old)
+                    self._old_files += old.kind is not Kind.DIRECTORY
+                    old = next(theirs, None)
+            elif not self._flat:
+                self.plan.conflict(f"{entry.path} is a file and a directory at once in the source")
+                continue
+            below_this = self._entry(entry, matches)
+            if below_this is not None:
+                below.append(below_this)
+        while mirror and old is not None:
+            self._extra(old)
+            old = next(theirs, None)
+        self._stack.extend(reversed(below))
+
+    def _entry(self, entry: Entry, old: list[Entry]) -> str | None:
+        """One thing of the source; gives a directory to go into."""
+        relative = entry.path[self._cut :]
+        if entry.kind is Kind.DIRECTORY:
+            return self._directory(entry, relative, old)
+        if entry.kind is Kind.SPECIAL:
+            self.plan.special += 1
+            if self.seen is not None:
+                self.seen(relative, entry)
+        elif self._selection.takes(relative, entry):
+            self._file(entry, relative, self._target(relative), old)
+        else:
+            self.plan.filtered += 1
+        return None
+
+    def _file(self, entry: Entry, relative: str, target: str, old: list[Entry]) -> None:
+        plan = self.plan
+        if self.seen is not None:
+            self.seen(relative, entry)
+        plan.files += 1
+        plan.bytes += entry.size
+        if not _possible(relative, self._flat):
+            plan.conflict(f"{entry.path!r} cannot be a path at the destination")
+            return
+        there = None
+        for each in old:
+            if each.kind is Kind.FILE:
+                there = each
+            elif each.kind is Kind.SPECIAL:
+                plan.conflict(f"{target} is a symlink or a special file where a file must be")
+                return
+        if there is None and old and not (self._flat and self._source_has(relative, Kind.DIRECTORY)):
+            hint = ": end the destination with / to copy into it" if self._alone else ""
+            plan.conflict(f"{target} is a directory where a file must be{hint}")
+            return
+        if self._same is not None and self._view.covers(target) and self._same.exists(target):
+            plan.conflict(f"{target} is a source and a destination at once")
+            return
+        item = FileCopy(relative, entry, target)
+        if there is not None and self._stays(entry, there):
+            plan.skipped += 1
+            if self._options.receipt is not None:
+                plan.skips.append(item)
+        else:
+            plan.copies.append(item)
+            plan.copy_bytes += entry.size
+
+    def _stays(self, entry: Entry, old: Entry) -> bool:
+        return self.same(entry, old) if self.same is not None else stays(entry, old, self._options.overwrite)
+
+    def _count_directory(self, relative: str, entry: Entry) -> None:
+        self.plan.directories += 1
+        if self.seen is not None:
+            self.seen(relative, entry)
+
+    def _directory(self, entry: Entry, relative: str, old: list[Entry]) -> str | None:
+        if self._selection.prunes(relative):
+            return None
+        target = self._target(relative)
+        if self._view.counts(relative):
+            self._count_directory(relative, entry)
+        kinds = [each.kind for each in old]
+        if kinds and Kind.DIRECTORY not in kinds:
+            if self._flat and kinds == [Kind.FILE] and self._source_has(relative, Kind.FILE):
+                return relative
+            what = "a file" if kinds == [Kind.FILE] else "a symlink or a special file"
+            self.plan.conflict(f"{target} is {what} where a directory must be")
+            return None
+        if self._clashes(entry, relative):
+            return None
+        if kinds:
+            return relative
+        if self._view.counts(relative) and not self._flat and not self._selection.by_file:
+            self.plan.new_directories.append(target)
+        self._all_new(relative)
+        return None
+
+    def _all_new(self, relative: str) -> None:
+        """A directory that the destination lacks, with all that is below it."""
+        # Where names are flat, a directory needs a marker only if nothing comes to lie in it.
+        empty: dict[str, None] = {}
+        if self._flat and self._view.counts(relative) and (relative or self._view.root is Root.DIRECTORY):
+            empty[relative] = None
+        pending = [relative]
+        while pending:
+            directory = pending.pop()
+            everything = self._view.below(directory) if self._view.counts(directory) else None
+            pruned: list[str] = []
+            files: list[str] = []
+            for entry in everything if everything is not None else self._view.children(directory):
+                path = entry.path[self._cut :]
+                if pruned and any(path.startswith(each) for each in pruned):
+                    continue
+                if not self._flat and self._both(path, entry.kind, files):
+                    self.plan.conflict(f"{entry.path} is a file and a directory at once in the source")
+                    continue
+                if entry.kind is not Kind.DIRECTORY:
+                    before = self.plan.files
+                    self._entry(entry, [])
+                    if empty and self.plan.files > before:
+                        empty.pop(path.rpartition("/")[0], None)
+                    continue
+                if self._selection.prunes(path) or self._clashes(entry, path):
+                    pruned.append(f"{path}/")
+                    continue
+                if everything is None:
+                    pending.append(path)
+                if self._view.counts(path):
+                    self._count_directory(path, entry)
+                    if self._flat:
+                        empty.pop(path.rpartition("/")[0], None)
+                        empty[path] = None
+                    elif not self._selection.by_file:
+                        self.plan.new_directories.append(self._target(path))
+        if not self._selection.by_file:
+            for path in empty:
+                if target := self._target(path):
+                    self.plan.new_directories.append(target)
+
+    def _both(self, path: str, kind: Kind, files: list[str]) -> bool:
+        """True for a directory that is a file as well.
+
+        :param files: the last files that may be: keys come sorted, and between ``a`` and ``a/b`` all begin with ``a``.
+        """
+        while files and not path.startswith(files[-1]):
+            files.pop()
+        if kind is Kind.FILE:
+            if files and files[-1] == path:
+                return True
+            files.append(path)
+            return False
+        return bool(files) and files[-1] == path
+
+    def _source_has(self, relative: str, kind: Kind) -> bool:
+        """True if the source too has a file and a directory of this name."""
+        parent, _, name = relative.rpartition("/")
+        return any(each.name == name and each.kind is kind for each in self._view.children(parent))
+
+    def _clashes(self, entry: Entry, relative: str) -> bool:
+        """Notes a directory that cannot be at the destination."""
+        if not _possible(relative, self._flat):
+            self.plan.conflict(f"{entry.path!r} cannot be a path at the destination")
+            return True
+        return False
+
+    def _extra(self, old: Entry) -> None:
+        """What the destination has and the source lacks."""
+        relative = old.path.removeprefix(f"{self._base}/")
+        if old.kind is not Kind.DIRECTORY:
+            self._old_files += 1
+            if self._spared(relative):
+                return
+            self.plan.deletes.append(Removal(old.path, False))
+            return
+        if self._selection.prunes(relative):
+            return
+        self._removed_directories.append(old.path)
+        for entry in self._store.walk(old.path):
+            if entry.kind is Kind.DIRECTORY:
+                self._removed_directories.append(entry.path)
+            else:
+                self._old_files += 1
+                if not self._spared(entry.path.removeprefix(f"{self._base}/")):
+                    self.plan.deletes.append(Removal(entry.path, False))
+
+    def _spared(self, relative: str) -> bool:
+        """What the filters leave out of the source they protect at the destination."""
+        return self._selection.active and not self._selection.names(relative)
+
+    def _finish_mirror(self) -> None:
+        plan = self.plan
+        if plan.files == 0:
+            raise Refused(
+                "mirror is refused: the source holds no file", remedy="Delete the destination by hand if you mean it"
+            )
+        count = len(plan.deletes)
+        if count > self._options.max_delete * self._old_files:
+            raise Refused(
+                f"mirror would delete {count} of the destination's {self._old_files} files",
+                remedy=f"Raise max_delete (now {self._options.max_delete:g}) if that is meant",
+            )
+        if not self._selection.active:
+            for path in sorted(self._removed_directories, reverse=True):
+                plan.deletes.append(Removal(path, True))
+
+    def _target(self, relative: str) -> str:
+        return f"{self._base}/{relative}" if relative else self._base
+
+
+def _possible(relative: str, flat: bool) -> bool:
+    """A bucket may hold keys such as ``../x`` or ``a//b``, which no file system can: the first would even lead out of
+    the destination."""
+    if "/." not in relative and "//" not in relative and not relative.startswith(".") and relative[-1:] != "/":
+        return True
+    segments = relative.split("/")
+    return not ("." in segments or ".." in segments or (not flat and "" in segments))
+
+
+def _what(entry: Entry) -> str:
+    return "a file" if entry.kind is Kind.FILE else "a symlink or a special file"

@@ -1,0 +1,49 @@
+"""Listing directories ahead of whoever needs them: :class:`Lister`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from airflow_datamove.errors import NotFound, NotSupported
+from airflow_datamove.stores.contract import Entry
+
+_THREADS = 12
+_AHEAD = 24
+
+
+class Lister:
+    """Gives directories' entries, and lists those that will be asked for next in the background, because a listing is
+    a round trip to a server.
+
+    :param list_one: lists one directory.
+    :param ahead: False for a store without round trips: then each listing is passed through as it comes, and no more
+        of it is held than the store does.
+    """
+
+    def __init__(self, list_one: Callable[[str], Iterator[Entry]], *, ahead: bool) -> None:
+        self._list_one = list_one
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="datamove-list") if ahead else None
+        self._begun: dict[str, Future[list[Entry]]] = {}
+
+    def expect(self, directory: str) -> None:
+        """Begins to list a directory, if not too many are begun already."""
+        if self._pool is not None and len(self._begun) < _AHEAD and directory not in self._begun:
+            self._begun[directory] = self._pool.submit(lambda: list(self._list_one(directory)))
+
+    def entries(self, directory: str) -> Iterator[Entry]:
+        """The entries, in the store's order; raises what listing raised."""
+        future = self._begun.pop(directory, None)
+        return iter(future.result()) if future is not None else self._list_one(directory)
+
+    def present(self, directory: str) -> Iterator[Entry]:
+        """The entries of a directory that may not be there: none then."""
+        try:
+            yield from self.entries(directory)
+        except (NotFound, NotSupported):
+            return
+
+    def close(self) -> None:
+        """Ends the threads."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,114 @@
+"""The receipt of a copy: a Parquet file with a row for each file, whatever came of it."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from types import TracebackType
+from typing import IO, Any, NamedTuple, Self
+
+from airflow_datamove.address import Address
+from airflow_datamove.errors import DatamoveError
+from airflow_datamove.stores.connection import Connections
+from airflow_datamove.stores.registry import open_store
+
+_ROWS = 20_000
+_STEP = 2**20
+
+
+class Line(NamedTuple):
+    """One file."""
+
+    path: str
+    """Relative to the source."""
+    bytes: int
+    checksum: str
+    """``crc32c:<8 hex digits>``; empty where the bytes did not pass through here, or did not all pass in this try."""
+    verified_by: str
+    route: str
+    seconds: float
+    attempts: int
+    outcome: str
+    """``copied``, ``skipped``, ``failed`` or ``deleted``."""
+    error: str = ""
+
+
+class Receipt:
+    """Takes lines from several threads, and writes them in a file of this process's own, then to the address.
+
+    :param address: of a file.
+    """
+
+    def __init__(self, address: Address, connections: Connections) -> None:
+        self._address, self._connections = address, connections
+        self._lock = threading.Lock()
+        self._lines: list[Line] = []
+        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="datamove-")  # noqa: SIM115
+        self._writer: Any = None
+
+    def add(self, line: Line) -> None:
+        """Adds a row."""
+        with self._lock:
+            self._lines.append(line)
+            if len(self._lines) >= _ROWS:
+                self._put_away()
+
+    def write(self) -> None:
+        """Writes what was added to the address, in one act.
+
+        :raises DatamoveError: if that cannot be done.
+        """
+        with self._lock:
+            self._put_away()
+            self._writer.close()
+            size = self._file.seek(0, 2)
+            self._file.seek(0)
+        with (
+            open_store(self._address, self._connections) as store,
+            store.create(self._address.path, size=size) as writer,
+        ):
+            while piece := self._file.read(_STEP):
+                writer.write(piece)
+            writer.commit()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._file.close()
+
+    def _put_away(self) -> None:
+        import pyarrow
+        from pyarrow import parquet
+
+        schema = pyarrow.schema(
+            [
+                pyarrow.field("path", pyarrow.string(), nullable=False),
+                pyarrow.field("bytes", pyarrow.int64(), nullable=False),
+                pyarrow.field("checksum", pyarrow.string(), nullable=False),
+                pyarrow.field("verified_by", pyarrow.string(), nullable=False),
+                pyarrow.field("route", pyarrow.string(), nullable=False),
+                pyarrow.field("seconds", pyarrow.float64(), nullable=False),
+                pyarrow.field("attempts", pyarrow.int32(), nullable=False),
+                pyarrow.field("outcome", pyarrow.string(), nullable=False),
+                pyarrow.field("error", pyarrow.string(), nullable=False),
+            ]
+        )
+        if self._writer is None:
+            self._writer = parquet.ParquetWriter(self._file, schema, compression="zstd")
+        lines, self._lines = self._lines, []
+        columns = list(zip(*lines, strict=True)) or [()] * len(schema)
+        columns[0] = tuple(path.encode(errors="replace").decode() for path in columns[0])
+        arrays = [pyarrow.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+        self._writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+
+
+def check_receipt(address: Address, connections: Connections) -> None:
+    """Makes sure that a receipt can be written where it is wanted, before anything is copied.
+
+    :raises DatamoveError: if not.
+    """
+    if address.is_directory:
+        raise DatamoveError(f"{address} is a directory", remedy="Name a file for the receipt")
+    with open_store(address, connections) as store:
+        store.exists(address.path)

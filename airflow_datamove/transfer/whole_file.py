@@ -1,0 +1,143 @@
+"""Copying a file in one go, from its beginning to its end."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from awscrt.checksums import crc32c
+
+from airflow_datamove.errors import NotFound, SourceChanged, VerificationFailed
+from airflow_datamove.stores.contract import Attributes, Entry
+from airflow_datamove.transfer.digest import Digest
+from airflow_datamove.transfer.options import Verify
+from airflow_datamove.transfer.passage import STEP, Passage, Passing, checksum_of, expect_end, fill
+
+LARGEST_IN_MEMORY = 16 * 2**20
+"""Bytes; a file that has no parts and is larger is streamed."""
+_CHUNK = 2**20
+
+
+class Copied(NamedTuple):
+    """What came of one file."""
+
+    size: int
+    crc32c: str
+    """8 hex digits; empty where the bytes did not pass through here."""
+    verified_by: str
+    resumed: int = 0
+    """Bytes that an earlier try had left."""
+
+
+def copy_whole(passage: Passage, entry: Entry, destination: str) -> Copied:
+    """Copies a file that is put in one piece, or streamed where the destination has no parts.
+
+    :raises SourceChanged: VerificationFailed, StoreError: one of those that may go away is worth another try.
+    """
+    attributes = passage.attributes(entry)
+    if passage.within:
+        return _copied_within(passage, entry, destination, attributes)
+    passing = Passing(passage)
+    try:
+        if entry.size <= LARGEST_IN_MEMORY:
+            copied = _put(passage, entry, destination, attributes, passing)
+        else:
+            copied = _stream(passage, entry, destination, attributes, passing)
+        return read_back(passage, destination, copied)
+    except BaseException:
+        passing.undo()
+        raise
+
+
+def _put(passage: Passage, entry: Entry, destination: str, attributes: Attributes, passing: Passing) -> Copied:
+    size = entry.size
+    with passage.buffers.lend(size) as buffer:
+        with passage.source.open(entry.path, version=entry.version) as reader:
+            count = fill(reader, buffer, passage, passing if passage.paces_reads else None)
+            if count != size:
+                raise SourceChanged(f"{entry.path}: {count} bytes were read where {size} were listed")
+            expect_end(reader, entry)
+        digest = Digest(entry.checksums)
+        digest.update(buffer)
+        _refuse_mismatch(digest, entry)
+        if passage.paces_reads:
+            made, verified_by = passage.destination.put(destination, buffer, attributes)
+        else:
+            made, verified_by = passage.destination.put(destination, buffer, attributes, passing)
+        _refuse_length(made, size)
+        return Copied(size, checksum_of(buffer), _best(verified_by, digest.algorithm))
+
+
+def _stream(passage: Passage, entry: Entry, destination: str, attributes: Attributes, passing: Passing) -> Copied:
+    size, at, crc = entry.size, 0, 0
+    digest = Digest(entry.checksums)
+    chunk = _CHUNK if passage.throttle.rate is None else STEP
+    with (
+        passage.buffers.lend(chunk) as buffer,
+        passage.source.open(entry.path, version=entry.version) as reader,
+        passage.destination.create(destination, size=size, attributes=attributes) as writer,
+    ):
+        while at < size:
+            part = buffer[: min(chunk, size - at)]
+            passing(len(part))
+            count = fill(reader, part, passage, None)
+            if count != len(part):
+                raise SourceChanged(f"{entry.path}: {at + count} bytes were read where {size} were listed")
+            writer.write(part)
+            digest.update(part)
+            crc = crc32c(part, crc)
+            at += count
+        expect_end(reader, entry)
+        _refuse_mismatch(digest, entry)
+        made = writer.commit()
+        _refuse_length(made, size)
+        return Copied(size, f"{crc:08x}", _best(writer.verified_by, digest.algorithm))
+
+
+def _copied_within(passage: Passage, entry: Entry, destination: str, attributes: Attributes) -> Copied:
+    made, verified_by = passage.destination.copy_from(passage.source, entry, destination, attributes)
+    _refuse_length(made, entry.size)
+    passage.meter.passed(entry.size)
+    return Copied(entry.size, entry.checksums.get("crc32c", ""), verified_by)
+
+
+def read_back(passage: Passage, destination: str, copied: Copied) -> Copied:
+    """Reads what arrived once more, if that is wanted.
+
+    :raises VerificationFailed: if it is not what was sent.
+    """
+    if passage.options.verify is not Verify.READ_BACK or not copied.crc32c:
+        return copied
+    crc = size = 0
+    with passage.buffers.lend(_CHUNK) as buffer, passage.destination.open(destination) as reader:
+        while count := reader.readinto(buffer) or 0:
+            passage.stop_if_cancelled()
+            crc = crc32c(buffer[:count], crc)
+            size += count
+    if size != copied.size or f"{crc:08x}" != copied.crc32c:
+        raise VerificationFailed(f"{destination}: what was read back is not what was sent")
+    return copied._replace(verified_by="crc32c, read back")
+
+
+def source_again(passage: Passage, entry: Entry) -> Entry:
+    """The source as it is now.
+
+    :raises NotFound: if it is gone, or no longer a file.
+    """
+    now = passage.source.stat(entry.path)
+    if now.kind is not entry.kind:
+        raise NotFound("no longer a file", path=entry.path)
+    return now
+
+
+def _best(by_store: str, by_source: str) -> str:
+    return by_store if by_store != "length" else by_source or "length"
+
+
+def _refuse_mismatch(digest: Digest, entry: Entry) -> None:
+    if not digest.matches():
+        raise VerificationFailed(f"{entry.path}: what was read has another {digest.algorithm}")
+
+
+def _refuse_length(made: Entry, size: int) -> None:
+    if made.size != size:
+        raise VerificationFailed(f"{made.path}: {made.size} bytes arrived of {size}")
