@@ -16,11 +16,15 @@ _BACK_ENDS = {
     "hdfs": "hdfs",
     "abfs": "azure_blob",
     "gs": "gcs",
+    "s3": "s3",
+    "sftp": "sftp",
+    "http": "http_source",
+    "https": "http_source",
 }
-_NEEDS_AUTHORITY = {"abfs": "container", "gs": "bucket"}
-_NEEDS_CONNECTION = {"hdfs", "abfs", "gs"}
+_NEEDS_AUTHORITY = {"abfs": "container", "gs": "bucket", "s3": "bucket", "http": "host", "https": "host"}
+_NEEDS_CONNECTION = {"hdfs", "abfs", "gs", "s3", "sftp"}
 # The connection alone says which one: two addresses that differ only in what they name besides would be one place.
-_WITHOUT_AUTHORITY = {"hdfs"}
+_WITHOUT_AUTHORITY = {"hdfs", "sftp"}
 
 
 class _BackEnd(Protocol):
