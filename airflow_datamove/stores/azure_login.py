@@ -142,7 +142,8 @@ def _address(connection: Connection) -> str:
 
 def _account(url: str, credential: Credential, name: str = "") -> AzureAccount:
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    # Asking for the port is what finds a bad one.
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise WrongUse("no URL")
     # A hierarchical account's other endpoint speaks another language.
     netloc = parts.netloc.rpartition("@")[2].replace(".dfs.", ".blob.", 1)
