@@ -24,11 +24,11 @@ from airflow_datamove.transfer.progress import Progress
 from airflow_datamove.transfer.route import RouteDecision
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Adds the subcommand."""
     parser = subparsers.add_parser(
         "copy",
-        help="copy a file, a directory or what a glob matches",
+        help=text,
         description="Connections are read from the variables AIRFLOW_CONN_<ID>, as Airflow writes them.",
     )
     add_arguments(parser)

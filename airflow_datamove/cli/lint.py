@@ -13,10 +13,10 @@ from airflow_datamove.spec.folder import PLATFORM_FILE, read_folder
 _HELP = "find every mistake in platform.yaml and the tenants' YAML"
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Adds the subcommand."""
     parser = subparsers.add_parser(
-        "lint", help=_HELP, description="Exit code 0: no mistake; 1: mistakes, each with file, line and remedy."
+        "lint", help=text, description="Exit code 0: no mistake; 1: mistakes, each with file, line and remedy."
     )
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help=f"a folder with {PLATFORM_FILE}, or anything inside one"

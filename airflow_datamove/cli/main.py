@@ -1,7 +1,7 @@
 """``datamove``: finds the subcommand, and turns errors into one line and an exit code.
 
-A subcommand is a module with ``add_parser(subparsers)``, which sets ``run``, a function from the parsed arguments to
-an exit code.
+A subcommand is a module with ``add_parser(subparsers, help)``, which sets ``run``, a function from the parsed arguments
+to an exit code.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ from typing import Any, TextIO
 from airflow_datamove import __version__
 from airflow_datamove.errors import DatamoveError, WrongUse
 
-_SUBCOMMANDS = ("copy", "plan", "lint", "schema", "pools")
+_SUBCOMMANDS = {
+    "copy": "copy a file, a directory, what a glob matches or what a manifest names",
+    "plan": "say what copy would do; moves nothing",
+    "sweep": "remove what copies that were given up have left behind",
+    "lint": "check a folder of tenants and pipelines",
+    "schema": "print the JSON schema of a specification, for editors",
+    "pools": "make the pools of an Airflow from platform.yaml",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,12 +98,18 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(first: str) -> argparse.ArgumentParser:
-    parser = _Parser(prog="datamove", description="Move files between file, hdfs, abfs and gs addresses.")
+    parser = _Parser(
+        prog="datamove",
+        description="Move files between local disks, HDFS, Azure, Google Cloud, S3, SFTP and HTTP addresses.",
+    )
     parser.add_argument("--version", action="version", version=f"datamove {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    # Only what is asked for is loaded: the other subcommands may need libraries that take a second to import.
-    for name in (first,) if first in _SUBCOMMANDS else _SUBCOMMANDS:
-        import_module(f"airflow_datamove.cli.{name}").add_parser(subparsers)
+    if first in _SUBCOMMANDS:
+        import_module(f"airflow_datamove.cli.{first}").add_parser(subparsers, _SUBCOMMANDS[first])
+    else:
+        # Only told: some of them need libraries that take a second to import.
+        for name, text in _SUBCOMMANDS.items():
+            subparsers.add_parser(name, help=text)
     return parser
 
 

@@ -14,11 +14,11 @@ from airflow_datamove.transfer.copy import prepare_copy
 _SHOWN = 20
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Adds the subcommand."""
     parser = subparsers.add_parser(
         "plan",
-        help="say what copy would do; moves nothing",
+        help=text,
         description="Exit code 0: it can be done; 1: something stands in the way.",
     )
     add_arguments(parser)

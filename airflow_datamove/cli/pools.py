@@ -19,11 +19,11 @@ from airflow_datamove.spec.platform import Platform
 _HELP = "make Airflow's pools as the links of platform.yaml want them"
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Adds the subcommand."""
     parser = subparsers.add_parser(
         "pools",
-        help=_HELP,
+        help=text,
         description="Prints what would change; with --apply, changes it. Login: DATAMOVE_API_TOKEN, or "
         "DATAMOVE_API_USERNAME and DATAMOVE_API_PASSWORD.",
     )

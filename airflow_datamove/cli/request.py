@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hadoop", default="", metavar="CONNECTION_ID", help="the cluster for the route distcp")
     parser.add_argument(
         "--threshold",
-        type=_read(parse_size),
+        type=quantity(parse_size),
         default=DEFAULT_THRESHOLD,
         metavar="SIZE",
         help="DistCp from here on (1GiB)",
@@ -81,21 +81,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_selection(parser.add_argument_group("what is copied"))
     _add_care(parser.add_argument_group("how it is published and verified"))
     speed = parser.add_argument_group("how fast")
-    speed.add_argument("--rate", type=_read(parse_rate), metavar="RATE", help="over all threads, such as 25MiB/s")
+    speed.add_argument("--rate", type=quantity(parse_rate), metavar="RATE", help="over all threads, such as 25MiB/s")
     speed.add_argument(
         "--threads", type=int, default=_USUAL.threads, metavar="N", help="files and parts at a time (16)"
     )
-    speed.add_argument("--part-size", type=_read(parse_size), metavar="SIZE", help="of the parts of large files")
+    speed.add_argument("--part-size", type=quantity(parse_size), metavar="SIZE", help="of the parts of large files")
     parser.add_argument("--json", action="store_true", help="the result as one JSON object on stdout")
 
 
 def _add_selection(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--include", action="append", default=[], metavar="GLOB", help="only these files; repeatable")
     group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="not these files; repeatable")
-    group.add_argument("--min-size", type=_read(parse_size), metavar="SIZE")
-    group.add_argument("--max-size", type=_read(parse_size), metavar="SIZE")
-    group.add_argument("--min-age", type=_read(parse_duration), metavar="TIME", help="changed so long ago, such as 7d")
-    group.add_argument("--max-age", type=_read(parse_duration), metavar="TIME")
+    group.add_argument("--min-size", type=quantity(parse_size), metavar="SIZE")
+    group.add_argument("--max-size", type=quantity(parse_size), metavar="SIZE")
+    group.add_argument(
+        "--min-age", type=quantity(parse_duration), metavar="TIME", help="changed so long ago, such as 7d"
+    )
+    group.add_argument("--max-age", type=quantity(parse_duration), metavar="TIME")
     group.add_argument("--manifest", metavar="ADDRESS", help="a file that names the files below SOURCE, one a line")
     group.add_argument("--mirror", action="store_true", help="also delete what the source lacks")
     group.add_argument(
@@ -182,7 +184,9 @@ def _optional(text: str | None) -> Address | None:
     return check(read_address(text)) if text else None
 
 
-def _read(parse: Callable[[str], T]) -> Callable[[str], T]:
+def quantity(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """A size, a rate or a span of time as a type of argparse, whose errors keep their remedy."""
+
     def read(text: str) -> T:
         try:
             return parse(text)

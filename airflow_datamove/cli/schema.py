@@ -20,9 +20,9 @@ KINDS: dict[str, type[Model]] = {
 }
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Adds the subcommand."""
-    parser = subparsers.add_parser("schema", help="print the JSON schema of a specification, for editors")
+    parser = subparsers.add_parser("schema", help=text)
     parser.add_argument("kind", choices=sorted(KINDS))
     parser.set_defaults(run=run)
 

@@ -60,6 +60,8 @@ def prepare(
     :raises StoreError: if an end cannot be listed.
     """
     started = time.time()
+    if obstacle := request.options.distcp_obstacle():
+        raise Refused(f"route distcp is impossible: {obstacle}", remedy="Use route auto or worker")
     source, destination = request.source, request.destination
     with ExitStack() as stack:
         source_store = stack.enter_context(open_store(source, connections))

@@ -122,6 +122,15 @@ def _form(limits: Limits) -> dict[str, Param]:
         "client": Param("", type=["null", "string"], maxLength=120, **described["client"]),
         "route": Param("auto", enum=["auto", "worker", "distcp", "server_side"], **described["route"]),
         "slots": Param(None, type=["null", "integer"], minimum=1, maximum=most, **described["slots"]),
+        "include": Param(None, type=["null", "array"], items={"type": "string"}, **described["include"]),
+        "exclude": Param(None, type=["null", "array"], items={"type": "string"}, **described["exclude"]),
+        "manifest": Param(None, type=["null", "string"], **described["manifest"]),
+        "receipt": Param(None, type=["null", "string"], **described["receipt"]),
+        "create": Param(False, type="boolean", **described["create"]),
+        "publish": Param("each", enum=["each", "together"], **described["publish"]),
+        "verify": Param("checksum", enum=["checksum", "read_back"], **described["verify"]),
+        "on_error": Param("continue", enum=["continue", "stop"], **described["on_error"]),
+        "error_budget": Param(0, type="integer", minimum=0, **described["error_budget"]),
     }
 
 
@@ -134,6 +143,15 @@ _FORM = {
     "client": "Client",
     "route": "Route",
     "slots": "Slots",
+    "include": "Include",
+    "exclude": "Exclude",
+    "manifest": "Manifest",
+    "receipt": "Receipt",
+    "create": "Create the container",
+    "publish": "Publish",
+    "verify": "Verify",
+    "on_error": "On error",
+    "error_budget": "Error budget",
 }
 
 _DOC = """

@@ -8,6 +8,7 @@ from airflow.sdk import DAG
 
 from airflow_datamove.generator.copy_dag import copy_arguments, distcp_arguments, task_defaults
 from airflow_datamove.operators.copy import SizeRoutedCopyOperator
+from airflow_datamove.operators.copy_options import MORE
 from airflow_datamove.operators.distcp import DistCpOperator
 from airflow_datamove.scheduling.limits import Limits
 from airflow_datamove.sensors.exists import ExistsSensor
@@ -59,6 +60,7 @@ def pipeline_dag(
                 client=request.client,
                 slots=request.slots,
                 route=request.route,
+                **request.model_dump(include=set(MORE), exclude_defaults=True),
                 # The step before left either its copy or its DistCp task skipped.
                 trigger_rule="none_failed",
                 **copy_arguments(platform, limits, lane, request.slots, request.priority),

@@ -13,20 +13,21 @@ from airflow_datamove.distcp.uri import obstacle
 from airflow_datamove.errors import Cancelled, CopyFailed
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
+from airflow_datamove.operators.copy_options import options_of
 from airflow_datamove.operators.distcp import DistCpOperator
 from airflow_datamove.quantity import format_rate, format_size, parse_size
 from airflow_datamove.spec.request import CopyRequest
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.copy import copy
 from airflow_datamove.transfer.measure import measure_source
-from airflow_datamove.transfer.options import CopyOptions, Overwrite, Route
+from airflow_datamove.transfer.options import Route
 from airflow_datamove.transfer.progress import Progress
 from airflow_datamove.transfer.route import NO_CLUSTER, RouteDecision, choose_route
 
 _LOG_EVERY = 10.0
 _KEEP_EVERY = 2.0
 PROGRESS_KEY = "progress"
-"""The key in Airflow's task state store under which a running copy keeps ``{files_done, files, bytes_done, bytes}``."""
+"""The key in Airflow's task state store under which a running copy keeps what ``Progress.to_dict`` gives."""
 
 
 class SizeRoutedCopyOperator(DistCpOperator):
@@ -39,7 +40,7 @@ class SizeRoutedCopyOperator(DistCpOperator):
     :param threshold: from this size on DistCp copies; ``"1 GiB"`` or bytes.
     :param route: ``auto``, or the route to take (templated).
     :param hand_over: leave what is large to a mapped DistCpOperator.
-    :param threads: files that are copied at the same time.
+    :param threads: files and parts that are moved at a time, at most.
 
     The other parameters are those of :class:`DistCpOperator`; an empty ``hadoop_conn_id`` means: there is no cluster.
     """
@@ -53,7 +54,7 @@ class SizeRoutedCopyOperator(DistCpOperator):
         threshold: str | int = "1 GiB",
         route: str = "auto",
         hand_over: bool = False,
-        threads: int = 8,
+        threads: int = 16,
         hadoop_conn_id: str = "",
         **kwargs: Any,
     ) -> None:
@@ -86,17 +87,19 @@ class SizeRoutedCopyOperator(DistCpOperator):
             files=measure.files,
             bytes=measure.bytes,
             threshold=parse_size(self.threshold),
-            distcp_obstacle=obstacle(source, destination, connections) if self.hadoop_conn_id else NO_CLUSTER,
+            distcp_obstacle=self._distcp_obstacle(request) if self.hadoop_conn_id else NO_CLUSTER,
             server_side=server_side,
             requested=Route(request.route),
         )
 
+    def _distcp_obstacle(self, request: CopyRequest) -> str:
+        source, destination = Address.parse(request.source), Address.parse(request.destination)
+        return options_of(request).distcp_obstacle() or obstacle(source, destination, AirflowConnections())
+
     def _copy(self, context: Context, request: CopyRequest, decision: RouteDecision) -> dict[str, Any]:
         rate = self.rate(request, distcp=False)
         self.log.info("Copying at no more than %s", format_rate(rate) if rate else "the machine's speed")
-        options = CopyOptions(
-            overwrite=Overwrite(request.overwrite), mirror=request.mirror, threads=self.threads, rate=rate
-        )
+        options = options_of(request, threads=self.threads, rate=rate)
         try:
             report = copy(
                 Address.parse(request.source),
@@ -146,12 +149,7 @@ class _Shown:
         try:
             self._store.set(
                 PROGRESS_KEY,
-                {
-                    "files_done": progress.files_done,
-                    "files": progress.files,
-                    "bytes_done": progress.bytes_done,
-                    "bytes": progress.bytes,
-                },
+                progress.to_dict(),
             )
         except Exception as error:  # whatever keeps progress from being shown must not end the copy
             self._log.warning("Progress could not be kept: %s", error)

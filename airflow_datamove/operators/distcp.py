@@ -17,6 +17,7 @@ from airflow_datamove.errors import Cancelled, ClusterUnavailable, TrackingLost
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.hooks.hadoop import HadoopHook
+from airflow_datamove.operators.copy_options import MORE, options_of
 from airflow_datamove.quantity import format_rate, parse_rate
 from airflow_datamove.report import TransferReport
 from airflow_datamove.scheduling.admission import admit
@@ -24,7 +25,6 @@ from airflow_datamove.scheduling.limits import Limits
 from airflow_datamove.spec.request import CopyRequest, read_request
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.measure import measure_source
-from airflow_datamove.transfer.options import CopyOptions, Overwrite
 from airflow_datamove.triggers.distcp import DistCpTrigger
 
 _ASKED_FOR = {"reason": "DistCp was asked for"}
@@ -68,6 +68,11 @@ class DistCpOperator(BaseOperator):
         and a name that looks like a template must stay a name.
     :param poll_interval: seconds between two looks at the job.
     :param deferrable: wait in the triggerer, holding no worker.
+
+    Every other field of a copy request is a parameter too, under its own name: ``include``, ``exclude``, ``min_size``,
+    ``max_size``, ``min_age``, ``max_age``, ``manifest``, ``max_delete``, ``create``, ``publish``, ``marker``,
+    ``verify``, ``on_error``, ``error_budget``, ``receipt``, ``part_size`` (templated; see docs/copy.md). What DistCp
+    cannot do of it is refused.
     """
 
     template_fields: Sequence[str] = (
@@ -79,6 +84,7 @@ class DistCpOperator(BaseOperator):
         "client",
         "slots",
         "hadoop_conn_id",
+        "options",
     )
     operator_extra_links = (YarnApplicationLink(),)
     ui_color = "#f7e3c5"
@@ -106,6 +112,7 @@ class DistCpOperator(BaseOperator):
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
+        self.options = {name: kwargs.pop(name) for name in sorted(MORE) if name in kwargs}
         super().__init__(**kwargs)
         self.source = source
         self.destination = destination
@@ -172,6 +179,7 @@ class DistCpOperator(BaseOperator):
                 "client": self.client,
                 "slots": _whole(self.slots),
                 "route": self.route,
+                **self.options,
             }
         request = read_request(values)
         if self.limits:
@@ -261,7 +269,7 @@ class DistCpOperator(BaseOperator):
         return DistCpRequest(
             source=Address.parse(request.source),
             destination=Address.parse(request.destination),
-            options=CopyOptions(overwrite=Overwrite(request.overwrite), mirror=request.mirror),
+            options=options_of(request),
             tag=tag_of(ti.dag_id, ti.run_id, ti.task_id, ti.map_index),
             name=f"{ti.dag_id} {ti.run_id}"[:200],
             maps=maps,

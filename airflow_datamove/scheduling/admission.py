@@ -43,6 +43,10 @@ def refusals(
         found.append(_outside("source", request.source, "read", limits.read, limits.tenant))
     if not within(request.destination, limits.write, templates=templates):
         found.append(_outside("destination", request.destination, "write", limits.write, limits.tenant))
+    if request.manifest and not within(request.manifest, limits.read, templates=templates):
+        found.append(_outside("manifest", request.manifest, "read", limits.read, limits.tenant))
+    if request.receipt and not within(request.receipt, limits.write, templates=templates):
+        found.append(_outside("receipt", request.receipt, "write", limits.write, limits.tenant))
     wanted = request.lane or lane or "normal"
     if wanted in LANES and wanted not in lanes_up_to(limits.max_lane):
         allowed = ", ".join(lanes_up_to(limits.max_lane))

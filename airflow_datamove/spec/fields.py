@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, Wit
 
 from airflow_datamove.address import Address, carries_credential
 from airflow_datamove.errors import SpecError
-from airflow_datamove.quantity import parse_rate, parse_size
+from airflow_datamove.quantity import parse_duration, parse_rate, parse_size
 from airflow_datamove.spec.templates import check_templates, without_templates
 from airflow_datamove.stores import registry
 
@@ -75,6 +75,14 @@ Size = Annotated[
 """Bytes, written as ``1 GiB``."""
 Rate = Annotated[int, BeforeValidator(parse_rate), _text_schema(r"^\s*\d", "50 Gbit/s")]
 """Bytes per second, written as ``25 MiB/s`` or ``50 Gbit/s``."""
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[smhdw]?\s*$"}, {"type": "number", "minimum": 0}]}
+    ),
+]
+"""Seconds, written as ``7d``."""
 Fraction = Annotated[
     float,
     BeforeValidator(_fraction),

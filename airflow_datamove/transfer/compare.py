@@ -77,7 +77,9 @@ class _Comparison:
         self._base = destination_path(source, view.root, "", destination).rstrip("/")
         self._alone = view.root is Root.FILE
         self._cut = 0 if self._alone else len(view.top.rstrip("/")) + 1
-        self._same = source_store if same_store(source, destination) else None
+        # Only a glob may reach into its own destination: for the others that is refused by their addresses.
+        overlaps = view.root is Root.GLOB and same_store(source, destination)
+        self._same = source_store if overlaps else None
         self._theirs = Lister(destination_store.list, ahead=destination_store.capabilities.remote)
         self._ours = Lister(view.children, ahead=source_store.capabilities.remote)
         self._stack: list[str] = []
@@ -161,22 +163,35 @@ class _Comparison:
         """One directory that is there on both sides, or may be."""
         theirs = self._theirs.present(self._target(relative) or "/")
         old = next(theirs, None)
+        old_name = old.name if old is not None else ""
         last = ""
         matches: list[Entry] = []
         below: list[str] = []
         mirror = self._options.mirror
+        # What is there already is most of what a repeated copy sees: it takes the shortest way.
+        simple = not self._selection.active and self._same is None and self._options.receipt is None
+        simple = simple and self.seen is None and self.same is None
+        overwrite, file, files, size = self._options.overwrite, Kind.FILE, 0, 0
         for entry in self._ours.entries(relative):
             name = entry.path.rpartition("/")[2]
-            while old is not None and old.name < name:
+            while old is not None and old_name < name:
                 if mirror:
                     self._extra(old)
                 old = next(theirs, None)
+                old_name = old.name if old is not None else ""
             if name != last:
                 last, matches = name, []
-                while old is not None and old.name == name:
+                while old is not None and old_name == name:
                     matches.append(old)
                     self._old_files += old.kind is not Kind.DIRECTORY
                     old = next(theirs, None)
+                    old_name = old.name if old is not None else ""
+                if simple and entry.kind is file and len(matches) == 1:
+                    there = matches[0]
+                    if there.kind is file and stays(entry, there, overwrite):
+                        files += 1
+                        size += entry.size
+                        continue
             elif not self._flat:
                 self.plan.conflict(f"{entry.path} is a file and a directory at once in the source")
                 continue
@@ -186,6 +201,9 @@ class _Comparison:
         while mirror and old is not None:
             self._extra(old)
             old = next(theirs, None)
+        self.plan.files += files
+        self.plan.bytes += size
+        self.plan.skipped += files
         self._stack.extend(reversed(below))
 
     def _entry(self, entry: Entry, old: list[Entry]) -> str | None:

@@ -52,9 +52,7 @@ def test_a_signature_is_that_of_the_vendors_client(
     written = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
     url = f"http://127.0.0.1:1{path}" + (f"?{written}" if written else "")
     request = HttpRequest(method, url, headers={**headers, "Content-Length": str(size)})
-    SharedKeyCredentialPolicy("acme", KEY).on_request(
-        PipelineRequest(request, PipelineContext(SimpleNamespace()))  # type: ignore[arg-type]
-    )
+    SharedKeyCredentialPolicy("acme", KEY).on_request(PipelineRequest(request, PipelineContext(SimpleNamespace())))
     ours = SharedKey("acme", KEY).authorization(method, path, query, headers, size)
     assert ours == request.headers["Authorization"]
 
@@ -95,7 +93,8 @@ def test_every_way_of_airflows_hook_gives_what_the_hook_gives(
     own, theirs = azure_account(connection), azure_account(native)
     assert (own.url, own.path, own.name) == (theirs.url, theirs.path, theirs.name)
     assert type(own.credential) is type(theirs.credential)
-    asked = ("GET", "/p", {}, {"x-ms-date": "now"}, 0)
+    nothing: dict[str, str] = {}
+    asked = ("GET", "/p", nothing, {"x-ms-date": "now"}, 0)
     if not isinstance(own.credential, Token):
         assert own.credential.authorization(*asked) == theirs.credential.authorization(*asked)
         assert own.credential.query() == theirs.credential.query()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from awscrt.checksums import crc64nvme
@@ -77,7 +77,7 @@ def test_a_service_that_is_asked_for_a_range_and_sends_all_is_not_believed() -> 
         get(store, "/f", offset=1)
 
 
-def _copying(found: dict[str, str]) -> Any:
+def _copying(found: dict[str, str]) -> Callable[[Request], Reply]:
     def answer(request: Request) -> Reply:
         return Reply(200, {**_FOUND, **found}) if request.method == "HEAD" else Reply(201, _FOUND)
 
