@@ -15,6 +15,7 @@ from airflow_datamove.stores.http_client import Answer, Headers, HttpClient, Str
 
 VERSION = "2021-12-02"
 """Of the service's interface: old enough for every account, and it has all that is used here."""
+_COPY_SECONDS = 600.0
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -24,6 +25,7 @@ class ContainerClient:
     def __init__(self, account: AzureAccount, container: str) -> None:
         self.account, self.container = account, container
         self._http = HttpClient(account.url, NAME)
+        self._patient = HttpClient(account.url, NAME, answer_seconds=_COPY_SECONDS)
         self._root = f"{account.path}/{quote(container, safe='$')}"
 
     def blob(self, key: str) -> str:
@@ -49,7 +51,9 @@ class ContainerClient:
         :param accept: statuses besides those of success that are no error.
         """
         target, signed = self._signed(method, where, query, headers, len(body))
-        answer = self._http.request(method, target, signed, body, pace=pace)
+        # The service answers when it has copied, which takes it longer than anything else.
+        http = self._patient if "x-ms-copy-source" in headers else self._http
+        answer = http.request(method, target, signed, body, pace=pace)
         if answer.status >= 300 and answer.status not in accept:
             raise failure(answer, told)
         return answer
@@ -62,10 +66,12 @@ class ContainerClient:
     def interrupt(self) -> None:
         """Breaks off every request."""
         self._http.interrupt()
+        self._patient.interrupt()
 
     def close(self) -> None:
         """Gives back the connections."""
         self._http.close()
+        self._patient.close()
 
     def _signed(
         self, method: str, where: str, query: Mapping[str, str], headers: Headers, size: int

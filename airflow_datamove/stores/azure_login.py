@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from airflow_datamove.errors import DatamoveError, WrongUse
+from airflow_datamove.errors import ConnectionNotFound, WrongUse
 from airflow_datamove.stores.azure_credential import Anonymous, Credential, Sas, SharedKey, Token
 from airflow_datamove.stores.connection import Connection
 
@@ -46,12 +46,10 @@ def azure_account(connection: Connection) -> AzureAccount:
     """
     try:
         account = _native(connection.native()) if connection.native is not None else _written(connection)
-    except DatamoveError as error:
-        if not isinstance(error, WrongUse):
-            raise
-        raise _unusable(connection) from None
-    except (ValueError, TypeError, AttributeError, KeyError):
-        # The cause may quote what it was given, and that is a secret.
+    except (ConnectionNotFound, ImportError):
+        raise
+    except Exception:
+        # The cause, of the hook or of a library, may quote what it was given, and that is a secret.
         raise _unusable(connection) from None
     if isinstance(account.credential, Token) and account.url.startswith("http://") and not account.local:
         raise WrongUse(f"connection {connection.id!r} would send a token without TLS", remedy="Write https in its host")

@@ -172,7 +172,7 @@ class HttpClient:
                 raise
             self._give_back(connection, found)
             after = _retry_after(found)
-            if status not in _TRANSIENT or last:
+            if status not in _TRANSIENT or last or (after is not None and after > _LONGEST_PAUSE):
                 if status in _BUSY:
                     raise Throttled(f"{self.name} asks for fewer requests ({status})", retry_after=after)
                 return Stream(self, None, answer)

@@ -63,7 +63,8 @@ def test_dates_are_read_as_the_standard_library_reads_them(moment: datetime) -> 
 
 
 def test_a_name_that_xml_cannot_hold_comes_encoded() -> None:
-    blob = '<Blob><Name Encoded="true">a%01%2Fb</Name>{size}</Blob>'
+    size = "<Properties><Content-Length>5</Content-Length></Properties>"
+    blob = f'<Blob><Name Encoded="true">a%01%2Fb</Name>{size}</Blob>'
     plain = "<Blob><Name>a%01&amp;&#10;</Name><Properties /></Blob>"
     inner = f"<Blobs>{blob}{plain}</Blobs><NextMarker>m</NextMarker>"
     page = read_page(f"<EnumerationResults>{inner}</EnumerationResults>".encode())
