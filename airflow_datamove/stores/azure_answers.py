@@ -76,10 +76,16 @@ def failure(answer: Answer, path: str) -> DatamoveError:
         return NotFound("there is nothing here", path=path)
     if status in (304, 412):
         return SourceChanged(f"{path} changed")
-    if status in (401, 403):
+    if status in (401, 403) or word == "InvalidAuthenticationInfo":
         return PermissionDenied(f"{NAME} does not allow it ({word or status})", path=path, remedy=_LOOK)
-    if status == 409:
-        return AlreadyExists(f"{NAME} refuses it ({word})", path=path)
+    if status == 409 and word in ("BlobArchived", "BlobBeingRehydrated"):
+        return StoreError(
+            "it is archived, and cannot be read", path=path, remedy="Rehydrate it to a tier that is online"
+        )
+    if status == 409 and word.startswith("BlobImmutable"):
+        return PermissionDenied("a policy keeps it from being changed", path=path)
+    if status == 409 and (not word or "AlreadyExists" in word or word == "ResourceTypeMismatch"):
+        return AlreadyExists("something else stands here", path=path)
     if status in (429, 503):
         return Throttled(f"{NAME} asks for fewer requests ({status})", path=path)
     if status == 408 or (status >= 500 and status != 501):

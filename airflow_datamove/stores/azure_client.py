@@ -25,7 +25,7 @@ class ContainerClient:
     def __init__(self, account: AzureAccount, container: str) -> None:
         self.account, self.container = account, container
         self._http = HttpClient(account.url, NAME)
-        self._patient = HttpClient(account.url, NAME, answer_seconds=_COPY_SECONDS)
+        self._patient = HttpClient(account.url, NAME, tls=self._http.tls, answer_seconds=_COPY_SECONDS)
         self._root = f"{account.path}/{quote(container, safe='$')}"
 
     def blob(self, key: str) -> str:

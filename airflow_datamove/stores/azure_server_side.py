@@ -23,6 +23,7 @@ from airflow_datamove.stores.http_client import Answer
 
 _KEY_LASTS = timedelta(hours=12)
 _THEIRS = ("CannotVerifyCopySource", "SourceConditionNotMet", "InvalidSourceBlobUrl")
+_XML = {"content-type": "application/xml"}
 # What a service says that does not know a call.
 _UNKNOWN_CALL = (501, 405)
 
@@ -59,7 +60,7 @@ class Lender:
                 until = now + _KEY_LASTS
                 asked = f"<KeyInfo><Start>{written(now - SKEW)}</Start><Expiry>{written(until)}</Expiry></KeyInfo>"
                 query = {"restype": "service", "comp": "userdelegationkey"}
-                answer = self._client.call("POST", "/", "", query=query, body=asked.encode())
+                answer = self._client.call("POST", "/", "", query=query, headers=_XML, body=asked.encode())
                 try:
                     self._key, self._until = DelegationKey.read(answer.body), until
                 except ValueError:

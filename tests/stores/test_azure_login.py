@@ -148,6 +148,15 @@ def test_what_cannot_be_used_is_wrong_use_and_not_shown(fields: dict[str, Any]) 
         assert secret not in str(caught.value)
 
 
+def test_a_hook_that_fails_is_wrong_use_and_not_shown() -> None:
+    def native() -> Any:
+        raise RuntimeError("a secret")
+
+    with pytest.raises(WrongUse, match="cannot be used") as caught:
+        azure_account(Connection("x", native=native))
+    assert "a secret" not in str(caught.value)
+
+
 def test_a_token_goes_nowhere_without_tls() -> None:
     with pytest.raises(WrongUse, match="without TLS"):
         azure_account(

@@ -10,7 +10,16 @@ from collections.abc import Callable
 import pytest
 from awscrt.checksums import crc64nvme
 
-from airflow_datamove.errors import DatamoveError, NotFound, StoreUnavailable, Throttled, VerificationFailed
+from airflow_datamove.errors import (
+    AlreadyExists,
+    DatamoveError,
+    NotFound,
+    PermissionDenied,
+    StoreError,
+    StoreUnavailable,
+    Throttled,
+    VerificationFailed,
+)
 from airflow_datamove.stores.azure_credential import Sas, Token
 from airflow_datamove.stores.contract import Attributes, Entry, Kind
 from tests.stores.azure_double import KEY, Reply, Request, double
@@ -159,13 +168,29 @@ def test_throttling_is_waited_for_and_then_told(monkeypatch: pytest.MonkeyPatch)
         assert len(server.requests) == 7
 
 
+def test_nobody_waits_long_for_a_service_that_asks_for_an_hour() -> None:
+    began = time.monotonic()
+    reply = Reply(503, {"x-ms-error-code": "ServerBusy", "retry-after": "3600"})
+    with double(lambda request: reply) as server, server.store() as store:
+        for use in (lambda: store.put("/f", memoryview(b"1")), lambda: get(store, "/f")):
+            with pytest.raises(Throttled) as caught:
+                use()
+            assert caught.value.retry_after == 3600
+    assert time.monotonic() - began < 5
+
+
 @pytest.mark.parametrize(
     ("status", "code", "expected", "said"),
     [
         (404, "ContainerNotFound", NotFound, "no such container"),
         (409, "ContainerBeingDeleted", StoreUnavailable, "being deleted"),
         (403, "AuthenticationFailed", DatamoveError, "does not allow"),
-        (412, "LeaseIdMissing", DatamoveError, "lease"),
+        (400, "InvalidAuthenticationInfo", PermissionDenied, "does not allow"),
+        (412, "LeaseIdMissing", PermissionDenied, "lease"),
+        (409, "BlobArchived", StoreError, "Rehydrate"),
+        (409, "BlobImmutableDueToPolicy", PermissionDenied, "policy"),
+        (409, "BlobAlreadyExists", AlreadyExists, "stands"),
+        (409, "InvalidBlobType", StoreError, "InvalidBlobType"),
         (400, "Md5Mismatch", VerificationFailed, "checksum"),
         (400, "OutOfRangeInput", DatamoveError, "cannot hold"),
         (418, "", DatamoveError, "418"),

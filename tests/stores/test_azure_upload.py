@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from awscrt.checksums import crc32c
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import NotFound, StoreError, StoreUnavailable, VerificationFailed
@@ -149,6 +150,27 @@ def test_a_commit_that_another_one_has_overtaken_is_unavailable_if_its_content_i
     assert get(store, theirs.path) == theirs.data
     whole(mine)
     assert get(store, mine.path) == mine.data
+
+
+def test_a_writer_that_dies_in_the_middle_of_a_block_leaves_none(place: Place) -> None:
+    store, top = place
+    data = memoryview(bytes(3 * 2**20))
+    size, identity = len(data), uuid.uuid4().hex
+    crc = f"{crc32c(data):08x}"
+    passed: list[int] = []
+
+    def die(count: int) -> None:
+        passed.append(count)
+        if sum(passed) > 2**20:
+            raise KeyboardInterrupt
+
+    upload = store.upload(f"{top}/f", size=size, part_size=size, identity=identity)
+    with pytest.raises(KeyboardInterrupt):
+        upload.put(0, data, crc, die)
+    retry = store.upload(f"{top}/f", size=size, part_size=size, identity=identity)
+    assert dict(retry.held()) == {}
+    retry.put(0, data, crc)
+    assert retry.commit().checksums == {"crc32c": crc}
 
 
 def test_two_writers_of_one_part_at_once_leave_one_block(place: Place) -> None:
