@@ -133,9 +133,12 @@ def _anchors(text: str) -> set[str]:
 
 def _commands() -> dict[str, set[str]]:
     """Each subcommand of `datamove` with its options."""
-    parser = command_line._parser("")
-    subparsers = next(each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
-    return {name: set(each._option_string_actions) for name, each in subparsers.choices.items()}
+    found: dict[str, set[str]] = {}
+    for name in command_line._SUBCOMMANDS:
+        parser = command_line._parser(name)
+        subparsers = next(each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+        found[name] = set(subparsers.choices[name]._option_string_actions)
+    return found
 
 
 def _shown_commands(name: str, text: str, prose: list[str], commands: dict[str, set[str]]) -> Iterator[Problem]:
