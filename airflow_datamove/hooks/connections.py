@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -25,7 +26,8 @@ class AirflowConnections:
         :raises ConnectionNotFound: if Airflow has none.
         """
         try:
-            return from_airflow(BaseHook.get_connection(connection_id))
+            found = from_airflow(BaseHook.get_connection(connection_id))
+            return replace(found, native=native_of(found))
         except (AirflowNotFoundException, AirflowRuntimeError) as error:
             raise _not_found(connection_id, error) from None
 
@@ -68,6 +70,45 @@ def from_airflow(connection: AirflowConnection) -> Connection:
         schema=connection.schema or "",
         extra=extra,
     )
+
+
+def native_of(connection: Connection) -> Callable[[], Any] | None:
+    """What Airflow's own hook makes of a connection, for the ways of logging in that the stores leave to it: a
+    ``BlobServiceClient``, Google's credentials, a boto3 session. ``None`` for the other types.
+
+    In a trigger it is left out: hooks ask Airflow for their connection, which a trigger may do from its event loop
+    alone.
+    """
+    makers: dict[str, Callable[[str], Any]] = {
+        "wasb": _blob_service,
+        "google_cloud_platform": _google_credentials,
+        "aws": _aws_session,
+    }
+    make = makers.get(connection.type)
+    return None if make is None else lambda: make(connection.id)
+
+
+def _blob_service(connection_id: str) -> Any:
+    from airflow.providers.microsoft.azure.hooks.wasb import WasbHook
+
+    return WasbHook(wasb_conn_id=connection_id).get_conn()
+
+
+def _google_credentials(connection_id: str) -> Any:
+    from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
+
+    return GoogleBaseHook(gcp_conn_id=connection_id).get_credentials()
+
+
+def _aws_session(connection_id: str) -> Any:
+    try:
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # type: ignore[import-not-found]
+    except ImportError:
+        raise ConnectionNotFound(
+            f"connection {connection_id!r} needs Airflow's Amazon provider to log in",
+            remedy="Install apache-airflow-providers-amazon, or give a key and its secret as login and password",
+        ) from None
+    return AwsBaseHook(aws_conn_id=connection_id, client_type="s3").get_session()
 
 
 async def _fetch(connection_id: str) -> Connection:

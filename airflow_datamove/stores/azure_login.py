@@ -35,17 +35,20 @@ class AzureAccount:
 def azure_account(connection: Connection) -> AzureAccount:
     """The account of a connection.
 
-    If the connection can make a ``BlobServiceClient`` (``native``), that one's address and credential. Else, in this
-    order: extra ``connection_string``; extra ``tenant_id`` with login and password as a client's id and secret (extra
+    What is written in the connection is taken from there, in this order: extra ``connection_string``; extra ``tenant_id`` with login and password as a client's id and secret (extra
     ``client_secret_auth_config``: more for that); extra ``public_read``; extra ``shared_access_key``; extra
     ``sas_token``, which may be a whole URL; the password, or extra ``account_key``, as the account's key or a SAS; else
     what the environment gives (``DefaultAzureCredential`` with ``managed_identity_client_id`` and
-    ``workload_identity_tenant_id``). The account is the host, a URL or a name, else the login.
+    ``workload_identity_tenant_id``). Where that asks for a token and the connection can make a ``BlobServiceClient``
+    (``native``), that one's credential is taken: importing the SDK costs a second, so not for a key. The account is the host, a URL or a name, else the login.
 
     :raises WrongUse: if the connection names no account, or carries something that is no credential.
     """
     try:
-        account = _native(connection.native()) if connection.native is not None else _written(connection)
+        if connection.native is not None and _needs_token(connection):
+            account = _native(connection.native())
+        else:
+            account = _written(connection)
     except (ConnectionNotFound, ImportError):
         raise
     except Exception:
@@ -54,6 +57,18 @@ def azure_account(connection: Connection) -> AzureAccount:
     if isinstance(account.credential, Token) and account.url.startswith("http://") and not account.local:
         raise WrongUse(f"connection {connection.id!r} would send a token without TLS", remedy="Write https in its host")
     return account
+
+
+def _needs_token(connection: Connection) -> bool:
+    """True if nothing in the connection is a key or a SAS by itself."""
+    if connection.option("connection_string") or connection.option("public_read") is True:
+        return False
+    if connection.option("tenant_id"):
+        return True
+    return not (
+        connection.password
+        or any(connection.option(name) for name in ("shared_access_key", "sas_token", "account_key"))
+    )
 
 
 def _unusable(connection: Connection) -> WrongUse:
