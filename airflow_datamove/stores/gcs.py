@@ -1,4 +1,4 @@
-"""``gs://``: a bucket of Google Cloud Storage.
+"""``gs://``: a bucket of Google Cloud Storage, by its JSON API.
 
 The connection is Airflow's ``google_cloud_platform`` type (see ``google_login``). Directories exist by what is in
 them; an empty one is a marker, the key ``a/`` of no bytes, which is hidden.
@@ -6,14 +6,14 @@ them; an empty one is a marker, the key ``a/`` of no bytes, which is hidden.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any, cast
+from typing import cast
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import AlreadyExists, NotFound, SourceChanged, StoreError
-from airflow_datamove.stores import modified as times
+from airflow_datamove.errors import AlreadyExists, NotFound, SourceChanged, StoreError, StoreUnavailable, WrongUse
+from airflow_datamove.stores import gcs_metadata as meta
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import (
     NO_ATTRIBUTES,
@@ -21,19 +21,28 @@ from airflow_datamove.stores.contract import (
     Capabilities,
     Entry,
     Kind,
+    Pace,
+    PartRules,
     Put,
     Reader,
     Store,
-    Writer,
+    Upload,
+    no_pace,
 )
-from airflow_datamove.stores.gcs_answers import TIMEOUT, entry_of, errors, retry
-from airflow_datamove.stores.google_login import storage_client
+from airflow_datamove.stores.gcs_answers import FIELDS, NAME, entry_of, failure
+from airflow_datamove.stores.gcs_client import BucketClient, read
+from airflow_datamove.stores.gcs_copy import rewrite
+from airflow_datamove.stores.gcs_listing import listing
+from airflow_datamove.stores.gcs_upload import ComposedUpload
+from airflow_datamove.stores.google_login import google_login
 from airflow_datamove.stores.keys import FlatStore, children, impossible
-from airflow_datamove.stores.ranges import RangeReader
+from airflow_datamove.stores.temporary import is_temporary
 
-_FIELDS = "items(name,size,updated,generation,crc32c,md5Hash,metadata),prefixes,nextPageToken"
-# https://cloud.google.com/storage/docs/objects#naming
-_IMPOSSIBLE = re.compile(r"[\r\n]|^/\.well-known/acme-challenge/|^/\.{1,2}$")
+_MIB = 2**20
+# Composing 32 objects at a time, so many take 1,057 calls. An object may have 5 TiB.
+_RULES = PartRules(least=16 * _MIB, size=16 * _MIB, most=32**3)
+# https://cloud.google.com/storage/docs/objects#naming; half a surrogate pair is no text.
+_IMPOSSIBLE = re.compile(r"[\r\n\ud800-\udfff]|^/\.well-known/acme-challenge/|^/\.{1,2}$")
 
 
 def open_store(address: Address, connections: Connections) -> Store:
@@ -41,163 +50,157 @@ def open_store(address: Address, connections: Connections) -> Store:
 
     :raises WrongUse: if the connection cannot be used.
     """
-    client = storage_client(connections.get(address.connection_id))
-    return _GcsStore(client, address.authority, address.connection_id)
+    login = google_login(connections.get(address.connection_id))
+    return GcsStore(BucketClient(login, address.authority))
 
 
-class _GcsStore(FlatStore):
-    capabilities = Capabilities(checksum="crc32c", flat=True)
+class GcsStore(FlatStore):
+    """See :class:`~airflow_datamove.stores.contract.Store`."""
 
-    def __init__(self, client: Any, bucket: str, login: str) -> None:
-        self._login = login
+    capabilities = Capabilities(checksum="crc32c", flat=True, parts=_RULES, metadata=True, cloud=True)
+
+    def __init__(self, client: BucketClient) -> None:
         self._client = client
-        self._bucket = client.bucket(bucket)
 
     def stat(self, path: str) -> Entry:
-        with errors(path):
-            if path != "/":
-                with suppress(NotFound), errors(path):
-                    return self._file(path)
-            if next(self._keys(self._prefix(path), 1), None) is not None:
-                return Entry(path, Kind.DIRECTORY)
-            if path == "/" and self._client.lookup_bucket(self._bucket, timeout=TIMEOUT, retry=retry()) is not None:
-                return Entry(path, Kind.DIRECTORY)
-        raise NotFound("there is no such bucket" if path == "/" else "there is nothing here", path=path)
+        """See :class:`Store`."""
+        if path != "/" and (found := self._file(path)) is not None:
+            return found
+        if self._any_below(self._prefix(path)) or path == "/":
+            return Entry(path, Kind.DIRECTORY)
+        raise NotFound("there is nothing here", path=path)
 
     def list(self, path: str) -> Iterator[Entry]:
-        self._require_directory(path)
+        """See :class:`Store`."""
         prefix = self._prefix(path)
-        with errors(path):
-            found = self._listed(prefix, delimiter="/")
-            entries = [entry_of(f"/{blob.name}", blob) for blob in found if blob.name != prefix]
-            entries += [Entry(f"/{each[:-1]}", Kind.DIRECTORY) for each in found.prefixes]
-        yield from children(entries)
+        found = list(listing(self._client, prefix, one_level=True))
+        if not found:
+            self._require_directory(path)
+        yield from children(each for each in found if each.path != f"/{prefix}")
 
     def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> Reader:
-        with errors(path):
-            if version is None or length == 0 or path == "/":
-                if path == "/":
-                    raise NotFound("not a file", path=path)
-                version = self._file(path).version
-            pinned = self._bucket.blob(self._key(path), generation=int(cast(str, version)))
-        reader = RangeReader(_Download(pinned, path), offset, length, None)
-        reader.fill()
-        return cast(Reader, reader)
+        """See :class:`Store`. The content comes as it is stored, never unpacked on the way."""
+        if path == "/" or length == 0:
+            return self._nothing(path)
+        query = {"generation": version} if version else {}
+        headers: dict[str, str] = {}
+        if offset or length is not None:
+            headers["range"] = f"bytes={offset}-{'' if length is None else offset + length - 1}"
+        stream = self._client.stream(self._client.object(self._key(path)), query, headers)
+        status = stream.answer.status
+        if status == 416:
+            return io.BytesIO()
+        if status == 404 and version:
+            raise SourceChanged(f"{path} is gone, or has been replaced")
+        if status not in (200, 206):
+            raise failure(stream.answer, path)
+        if headers and status != 206:
+            stream.close()
+            raise StoreUnavailable(f"{NAME} sent all where a range was asked for", path=path)
+        return cast(Reader, stream)
 
-    def create(self, path: str, *, size: int, attributes: Attributes = NO_ATTRIBUTES) -> Writer:
-        from airflow_datamove.stores.gcs_upload import ObjectWriter
+    def put(self, path: str, data: memoryview, attributes: Attributes = NO_ATTRIBUTES, pace: Pace = no_pace) -> Put:
+        """See :class:`Store`: one request, whose crc32c the service compares."""
+        key = self._file_key(path)
+        return Put(self._client.insert(key, path, data, meta.resource(attributes, {}), pace), "crc32c")
 
-        blob = self._blob(path)
-        blob.metadata = times.written(attributes.modified)
-        return ObjectWriter(blob, path, size)
-
-    def make_directory(self, path: str) -> None:
-        if path == "/":
-            return
-        with errors(path):
-            with suppress(NotFound), errors(path):
-                self._file(path)
-                raise AlreadyExists("a file stands there", path=path)
-            marker = self._bucket.blob(self._prefix(path))
-            marker.upload_from_string(b"", timeout=TIMEOUT, retry=retry())
-
-    def delete(self, path: str) -> None:
-        if self._deleted(self._key(path)):
-            return
-        marker = self._prefix(path)
-        with errors(path):
-            if any(key != marker for key in self._keys(marker, 2)):
-                raise StoreError("the directory is not empty", path=path)
-        self._deleted(marker)
-
-    def is_both(self, path: str) -> bool:
-        with errors(path):
-            return next(self._keys(self._prefix(path), 1), None) is not None
-
-    def can_copy_from(self, source: Store) -> bool:
-        return isinstance(source, _GcsStore) and source._login == self._login
-
-    def copy_from(self, source: Store, entry: Entry, path: str, attributes: Attributes = NO_ATTRIBUTES) -> Put:
-        assert isinstance(source, _GcsStore)
-        made = self._blob(path)
-        token = None
-        with errors(path):
-            while True:
-                token, _, _ = made.rewrite(source._blob(entry.path), token=token, timeout=TIMEOUT, retry=retry())
-                if token is None:
-                    break
-            made.reload(timeout=TIMEOUT, retry=retry())
-            return Put(entry_of(path, made), "crc32c")
-
-    def close(self) -> None:
-        self._client.close()
-
-    def _blob(self, path: str) -> Any:
-        return self._bucket.blob(self._key(path))
-
-    def _file(self, path: str) -> Entry:
-        blob = self._blob(path)
-        blob.reload(timeout=TIMEOUT, retry=retry())
-        return entry_of(path, blob)
-
-    def _deleted(self, key: str) -> bool:
-        if not key:
-            return False
-        try:
-            with errors(f"/{key}"):
-                self._bucket.blob(key).delete(timeout=TIMEOUT, retry=retry())
-        except NotFound:
-            return False
-        return True
-
-    def _listed(self, prefix: str, **more: Any) -> Any:
-        return self._client.list_blobs(
-            self._bucket, prefix=prefix or None, fields=_FIELDS, timeout=TIMEOUT, retry=retry(), **more
+    def upload(
+        self, path: str, *, size: int, part_size: int, identity: str, attributes: Attributes = NO_ATTRIBUTES
+    ) -> Upload:
+        """See :class:`Store`."""
+        self._file_key(path)
+        return ComposedUpload(
+            self._client, path, size=size, part_size=part_size, identity=identity, attributes=attributes
         )
 
-    def _keys(self, prefix: str, count: int) -> Iterator[str]:
-        """The first ``count`` keys with a prefix."""
-        for blob in self._client.list_blobs(
-            self._bucket,
-            prefix=prefix or None,
-            max_results=count,
-            fields="items(name),nextPageToken",
-            timeout=TIMEOUT,
-            retry=retry(),
-        ):
-            yield blob.name
+    def make_directory(self, path: str) -> None:
+        """See :class:`Store`: a marker."""
+        if path == "/":
+            return
+        if self._file(path) is not None:
+            raise AlreadyExists("a file stands there", path=path)
+        query = {"uploadType": "media", "name": self._prefix(path), "ifGenerationMatch": "0"}
+        self._client.call("POST", f"/upload{self._client.root}/o", path, query=query, accept=(412,))
+
+    def delete(self, path: str) -> None:
+        """See :class:`Store`."""
+        key = self._key(path)
+        if key and self._client.delete(key, path):
+            return
+        marker = self._prefix(path)
+        below = [each.path for _, each in zip(range(2), listing(self._client, marker, most=2), strict=False)]
+        if any(each != f"/{marker}" for each in below):
+            raise StoreError("the directory is not empty", path=path)
+        if below and marker:
+            self._client.delete(marker, path)
+
+    def is_both(self, path: str) -> bool:
+        """See :class:`Store`."""
+        return self._any_below(self._prefix(path))
+
+    def can_copy_from(self, source: Store) -> bool:
+        """See :class:`Store`: from any bucket that the same connection reads."""
+        if not isinstance(source, GcsStore):
+            return False
+        ours, theirs = self._client.login, source._client.login
+        return (ours.connection_id, ours.endpoint) == (theirs.connection_id, theirs.endpoint)
+
+    def copy_from(self, source: Store, entry: Entry, path: str, attributes: Attributes = NO_ATTRIBUTES) -> Put:
+        """See :class:`Store`."""
+        assert isinstance(source, GcsStore)
+        self._file_key(path)
+        return rewrite(source._client, entry, self._client, path, attributes)
+
+    def create_root(self) -> None:
+        """See :class:`Store`: "Buckets: insert", in the connection's project."""
+        login, name = self._client.login, self._client.bucket
+        if not login.project:
+            raise WrongUse(
+                f"connection {login.connection_id!r} names no project to make a bucket in",
+                remedy="Give project in the extra",
+            )
+        document = {"name": name, **({"location": login.location} if login.location else {})}
+        query = {"project": login.project, "fields": "name"}
+        try:
+            self._client.ask("POST", "/storage/v1/b", "/", query=query, document=document)
+        except AlreadyExists:
+            # The name may be somebody else's: all buckets of the world share their names.
+            self._any_below("")
+
+    def leftovers(self, path: str) -> Iterator[Entry]:
+        """See :class:`Store`."""
+        return (each for each in listing(self._client, self._prefix(path)) if is_temporary(each.name))
+
+    def interrupt(self) -> None:
+        """See :class:`Store`."""
+        self._client.interrupt()
+
+    def close(self) -> None:
+        """See :class:`Store`."""
+        self._client.close()
+
+    def _file(self, path: str) -> Entry | None:
+        """The object of a path; ``None`` if there is none."""
+        where = self._client.object(self._key(path))
+        answer = self._client.call("GET", where, path, query={"fields": FIELDS}, accept=(404,))
+        return entry_of(path, read(answer)) if answer.status != 404 else None
+
+    def _file_key(self, path: str) -> str:
+        if path == "/":
+            raise StoreError("the root is no file", path=path)
+        return self._key(path)
+
+    def _any_below(self, prefix: str) -> bool:
+        return next(listing(self._client, prefix, most=1), None) is not None
+
+    def _nothing(self, path: str) -> Reader:
+        if path == "/" or self._file(path) is None:
+            raise NotFound("not a file", path=path)
+        return io.BytesIO()
 
     def _below(self, prefix: str) -> Iterator[Entry]:
-        with errors(f"/{prefix}"):
-            for blob in self._listed(prefix):
-                yield entry_of(f"/{blob.name}", blob)
+        return listing(self._client, prefix)
 
     def _refuse_impossible(self, path: str) -> None:
         if _IMPOSSIBLE.search(path) or len(path.encode(errors="replace")) > 1025:
-            raise impossible(path, "Cloud Storage")
-
-
-class _Download:
-    """Fetches ranges of one generation of an object, as stored (never decompressed on the way)."""
-
-    def __init__(self, blob: Any, path: str) -> None:
-        self._blob, self._path = blob, path
-
-    def __call__(self, start: int, count: int) -> bytes:
-        from google.api_core import exceptions as google
-
-        with errors(self._path):
-            try:
-                data: bytes = self._blob.download_as_bytes(
-                    start=start,
-                    end=start + count - 1,
-                    raw_download=True,
-                    checksum=None,
-                    timeout=TIMEOUT,
-                    retry=retry(),
-                )
-            except google.RequestRangeNotSatisfiable:
-                return b""
-            except google.NotFound:
-                raise SourceChanged(f"{self._path} is gone, or has been replaced") from None
-        return data
+            raise impossible(path, NAME)
