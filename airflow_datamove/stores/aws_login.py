@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from airflow_datamove.errors import DatamoveError, PermissionDenied, WrongUse
+from airflow_datamove.errors import ConnectionNotFound, DatamoveError, PermissionDenied, WrongUse
+from airflow_datamove.stores.certificates import tls_of
 from airflow_datamove.stores.connection import Connection
 from airflow_datamove.stores.sigv4 import Credentials
 
@@ -39,11 +40,11 @@ class AwsLogin:
 def aws_login(connection: Connection) -> AwsLogin:
     """Reads a connection.
 
-    In this order: extra ``anonymous`` (or ``signature_version: unsigned``, or that in ``config_kwargs``); what
-    Airflow's own hook gives (``Connection.native``); login and password (extra ``aws_access_key_id`` and
-    ``aws_secret_access_key``) with extra ``aws_session_token``; extra ``profile_name``; else botocore's default chain.
-    Extra ``role_arn`` is then assumed by these. Extra ``region_name``; ``endpoint_url``, also that in
-    ``service_config.s3``; ``verify``: a file of certificates, or false for none.
+    In this order: extra ``anonymous`` (or ``signature_version: unsigned``, or that in ``config_kwargs``); login and
+    password (extra ``aws_access_key_id`` and ``aws_secret_access_key``) with extra ``aws_session_token``; what
+    Airflow's own hook gives (``Connection.native``); extra ``profile_name``; else botocore's default chain. A
+    ``role_arn`` is assumed by Airflow's hook, or else here, with whatever of these there is. Extra ``region_name``;
+    ``endpoint_url``, also that in ``service_config.s3``; ``verify``: a file of certificates, or false for none.
 
     :raises WrongUse: if the connection cannot be used.
     """
@@ -52,7 +53,7 @@ def aws_login(connection: Connection) -> AwsLogin:
     region = connection.option("region_name") or session.region()
     endpoint = _service(connection, "s3").get("endpoint_url") or connection.option("endpoint_url") or ""
     endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    return AwsLogin(connection.id, credentials, str(region or ""), str(endpoint), _tls(connection))
+    return AwsLogin(connection.id, credentials, str(region or ""), str(endpoint), tls_of(connection))
 
 
 class _Session:
@@ -61,19 +62,27 @@ class _Session:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._made: Any = None
+        self.is_native = False
+        """It is what Airflow's own hook gives."""
 
     def get(self) -> Any:
         if self._made is None:
-            connection = self._connection
-            with_native = connection.native
-            if with_native is not None:
-                self._made = with_native()
-            else:
-                import botocore.session  # type: ignore[import-untyped]
+            self._made = self._native()
+            self.is_native = self._made is not None
+        if self._made is None:
+            import botocore.session  # type: ignore[import-untyped]
 
-                profile = connection.option("profile_name")
-                self._made = botocore.session.Session(profile=str(profile) if profile else None)
+            profile = self._connection.option("profile_name")
+            self._made = botocore.session.Session(profile=str(profile) if profile else None)
         return self._made
+
+    def _native(self) -> Any:
+        if self._connection.native is None:
+            return None
+        try:
+            return self._connection.native()
+        except ConnectionNotFound:  # Airflow's Amazon provider is not there
+            return None
 
     def region(self) -> str:
         if self._made is None:
@@ -88,18 +97,23 @@ def _credentials(connection: Connection, session: _Session) -> Callable[[], Cred
     secret = connection.password or connection.option("aws_secret_access_key")
     token = str(connection.option("aws_session_token", ""))
     role = connection.option("role_arn")
-    if connection.native is None and key and secret and not role:
+    if key and secret and not role:
         fixed = Credentials(str(key), str(secret), token)
         return lambda: fixed
     try:
         found = session.get().get_credentials()
-        if connection.native is None and (key or secret or role):
+        if role and not session.is_native:
             from botocore.credentials import Credentials as Own  # type: ignore[import-untyped]
 
             if key and secret:
                 found = Own(str(key), str(secret), token or None)
-            if role and found is not None:
+            if found is not None:
                 found = _assumed(connection, session.get(), found, str(role))
+    except ImportError:
+        raise WrongUse(
+            f"connection {connection.id!r} needs botocore to log in",
+            remedy="Install airflow-datamove[s3], or give a key and its secret as login and password",
+        ) from None
     except DatamoveError:
         raise
     except Exception as error:  # botocore's, boto3's, Airflow's: their texts may quote what the connection holds
@@ -149,21 +163,6 @@ def _anonymous(connection: Connection) -> bool:
         "signature_version"
     )
     return signature == "unsigned" or str(connection.option("anonymous", "")).lower() in ("true", "1")
-
-
-def _tls(connection: Connection) -> ssl.SSLContext | None:
-    verify = connection.extra.get("verify")
-    if verify in (None, "", True) or str(verify).lower() == "true":
-        return None
-    if verify is False or str(verify).lower() == "false":
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    try:
-        return ssl.create_default_context(cafile=str(verify))
-    except OSError:
-        raise WrongUse(f"connection {connection.id!r}: its certificates (verify) cannot be read") from None
 
 
 def _service(connection: Connection, name: str) -> Mapping[str, Any]:

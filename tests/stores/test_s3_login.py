@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_datamove.errors import PermissionDenied, WrongUse
+from airflow_datamove.errors import ConnectionNotFound, PermissionDenied, WrongUse
 from airflow_datamove.stores.aws_login import aws_login
 from airflow_datamove.stores.connection import Connection
 from airflow_datamove.stores.sigv4 import Credentials
@@ -80,10 +80,21 @@ def test_what_airflows_hook_gives() -> None:
     frozen = SimpleNamespace(access_key="hook", secret_key="s", token=None)
     given = SimpleNamespace(get_frozen_credentials=lambda: frozen)
     session = SimpleNamespace(get_credentials=lambda: given, region_name="eu-north-1")
-    login = aws_login(connection(**OWN, native=lambda: session))
-    assert login.region == "eu-north-1"
-    assert login.credentials is not None
-    assert login.credentials() == Credentials("hook", "s")
+    for fields in ({}, {**OWN, "extra": {"role_arn": "arn:aws:iam::1:role/mover"}}):
+        login = aws_login(connection(**fields, native=lambda: session))
+        assert login.region == "eu-north-1"
+        assert login.credentials is not None
+        assert login.credentials() == Credentials("hook", "s")
+    assert credentials(connection(**OWN, native=lambda: session)) == Credentials("id", "s3cret")
+
+
+def test_without_airflows_hook_the_chain_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise ConnectionNotFound("no provider")
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "env")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    assert credentials(connection(native=missing)) == Credentials("env", "s")
 
 
 def test_a_profile(tmp_path: Any) -> None:
