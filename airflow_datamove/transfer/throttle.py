@@ -12,6 +12,12 @@ BURST = 0.02
 _PIECE = 0.05
 """Seconds' worth of bytes that are taken at a time, so that a change of the rate is felt soon by those who wait."""
 
+_AHEAD = 0.25
+"""Seconds for which bytes are promised in advance, however many threads wait: what is promised keeps its old rate."""
+
+_LOOK = 0.02
+"""Seconds, at least, after which who was promised nothing asks again."""
+
 
 class Throttle:
     """A token bucket on a virtual clock: in any window of ``w`` seconds pass at most ``rate x (w + BURST)`` bytes
@@ -50,14 +56,9 @@ class Throttle:
         :return: False if ``cancelled`` was set while it waited.
         """
         while count > 0:
-            rate = self._rate
-            if rate is None:
+            if self._rate is None:
                 return cancelled is None or not cancelled.is_set()
-            with self._lock:
-                piece = min(count, max(1, int(rate * _PIECE)))
-                now = self._clock()
-                self._next = max(self._next, now - BURST) + piece / rate
-                wait = self._next - now
+            piece, wait = self._promise(count)
             count -= piece
             if wait > 0:
                 if cancelled is None:
@@ -65,3 +66,16 @@ class Throttle:
                 elif cancelled.wait(wait):
                     return False
         return True
+
+    def _promise(self, count: int) -> tuple[int, float]:
+        """How many bytes may pass after how many seconds; of none, when to ask again."""
+        with self._lock:
+            rate = self._rate
+            if rate is None:
+                return count, 0.0
+            now = self._clock()
+            if self._next - now > _AHEAD:
+                return 0, max(_LOOK, self._next - now - _AHEAD)
+            piece = min(count, max(1, int(rate * _PIECE)))
+            self._next = max(self._next, now - BURST) + piece / rate
+            return piece, self._next - now
