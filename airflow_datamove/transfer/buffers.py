@@ -34,15 +34,17 @@ class Buffers:
             self._give_back(buffer)
 
     def _take(self, size: int) -> bytearray:
+        size = max(size, 2**12)
         with self._free:
             while self._lent and self._lent + size > self._budget:
                 self._free.wait()
+            room = max(size, self._budget - self._lent)
             for index in range(len(self._kept) - 1, -1, -1):
-                if size <= len(self._kept[index]) <= max(2 * size, 2**16):
+                if size <= len(self._kept[index]) <= min(room, max(2 * size, 2**16)):
                     buffer = self._kept.pop(index)
                     break
             else:
-                buffer = bytearray(max(size, 2**12))
+                buffer = bytearray(size)
                 while self._kept and self._lent + len(buffer) + sum(map(len, self._kept)) > self._budget:
                     self._kept.pop(0)
             self._lent += len(buffer)
