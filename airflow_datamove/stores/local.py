@@ -7,11 +7,13 @@ address are the administrator's, and may be links.
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import os
 import stat as modes
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from typing import cast
 
 from airflow_datamove.address import Address
@@ -41,7 +43,7 @@ from airflow_datamove.stores.contract import (
     Writer,
     no_pace,
 )
-from airflow_datamove.stores.temporary import is_temporary, temporary_path
+from airflow_datamove.stores.temporary import is_temporary, named_path, temporary_path
 
 _TYPE = 0o170000  # stat.S_IFMT's mask
 _FILE = Kind.FILE
@@ -171,8 +173,14 @@ class _Reader(io.RawIOBase):
 class _Writer(Writer):
     def __init__(self, path: str, size: int, modified: float | None) -> None:
         self._path, self._size, self._modified = path, size, modified
-        self._temporary = temporary_path(path)
-        self._handle = open_new(path, self._temporary, os.O_WRONLY | os.O_EXCL)
+        # A name that follows from the path: what a killed try has left behind, the next one writes anew.
+        self._temporary = named_path(path, blake2b(os.fsencode(path), digest_size=16).hexdigest(), "part")
+        self._handle = claim(path, self._temporary)
+        if self._handle < 0:
+            self._temporary = temporary_path(path)
+            self._handle = open_new(path, self._temporary, os.O_WRONLY | os.O_EXCL)
+        with errors(path):
+            os.ftruncate(self._handle, 0)
         self._open = True
         self._published = False
 
@@ -213,6 +221,30 @@ def open_new(path: str, temporary: str, flags: int) -> int:
         except FileNotFoundError:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             return os.open(temporary, flags, 0o666)
+
+
+def claim(path: str, temporary: str) -> int:
+    """Opens a temporary file beside ``path`` under a lock that ends with the process.
+
+    :return: a handle; -1 if another try holds it, or the disk has no locks.
+    """
+    try:
+        handle = open_new(path, temporary, os.O_RDWR)
+    except PermissionDenied:  # another user's; or else nothing can be made here, which the next attempt will tell
+        return -1
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Between the opening and the lock the other one may have published or removed what was opened.
+        if os.stat(temporary).st_ino == os.fstat(handle).st_ino:
+            return handle
+    except BlockingIOError:
+        pass
+    except OSError as error:
+        if error.errno not in _NOT_THERE:
+            with suppress(OSError):
+                os.unlink(temporary)
+    os.close(handle)
+    return -1
 
 
 def publish(handle: int, temporary: str, path: str, modified: float | None) -> Entry:

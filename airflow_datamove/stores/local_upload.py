@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import struct
 import uuid
@@ -13,7 +12,7 @@ from awscrt.checksums import crc32c
 
 from airflow_datamove.errors import StoreUnavailable
 from airflow_datamove.stores.contract import Entry, Pace, Upload, no_pace
-from airflow_datamove.stores.local import errors, open_new, publish
+from airflow_datamove.stores.local import claim, errors, open_new, publish
 from airflow_datamove.stores.temporary import named_path
 
 _RECORD = struct.Struct("<II")
@@ -35,9 +34,14 @@ class PartFile(Upload):
         self._done: set[int] = set()
         self._over = False
         self._handle = self._journal = -1
+        self._own = False
+        """Nobody else looks for it: what is not published goes when it is closed."""
         if not self._claim(identity):
-            # Its own name, which nobody else looks for: where the disk has no locks, two tries must not share a file.
-            self._open(uuid.uuid4().hex)
+            # Another try has the files, or the disk has no locks: two tries must not share a file.
+            self._own = True
+            self._name(uuid.uuid4().hex)
+            self._handle = open_new(path, self._part, os.O_RDWR | os.O_EXCL)
+        self._journal = open_new(path, self._list, os.O_RDWR | os.O_APPEND)
 
     def held(self) -> Mapping[int, str | None]:
         """See :meth:`~airflow_datamove.stores.contract.Upload.held`: read again, each of them."""
@@ -78,44 +82,38 @@ class PartFile(Upload):
             raise StoreUnavailable(f"{self._count - len(self._done)} parts are missing", path=self._path)
         with errors(self._path):
             os.ftruncate(self._handle, self._size)
-            entry = publish(self._handle, self._part, self._path, self._modified)
-            self._over = True
+            # Before the part gets its name: who finds the file there looks for nothing that is left of it.
             with suppress(FileNotFoundError):
                 os.unlink(self._list)
+            entry = publish(self._handle, self._part, self._path, self._modified)
+            self._over = True
         return entry
 
     def abort(self) -> None:
         """See :meth:`~airflow_datamove.stores.contract.Upload.abort`."""
         if not self._over and self._handle >= 0:
             self._over = True
-            for path in (self._part, self._list):
+            for path in (self._list, self._part):
                 with suppress(OSError):
                     os.unlink(path)
 
     def close(self) -> None:
         """Gives back the lock."""
+        if self._own:
+            self.abort()
         handles, self._handle, self._journal = (self._handle, self._journal), -1, -1
         for handle in handles:
             if handle >= 0:
                 os.close(handle)
 
     def _claim(self, identity: str) -> bool:
-        """Opens the files of an identity; False if another try holds them."""
-        self._open(identity)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Between the opening and the lock the other one may have published or removed what was opened.
-            if os.stat(self._part).st_ino == os.fstat(self._handle).st_ino:
-                return True
-        except OSError:
-            pass
-        self.close()
-        return False
+        """Opens the content of an identity; False if another try holds it."""
+        self._name(identity)
+        self._handle = claim(self._path, self._part)
+        return self._handle >= 0
 
-    def _open(self, identity: str) -> None:
+    def _name(self, identity: str) -> None:
         self._part, self._list = (named_path(self._path, identity, ending) for ending in ("part", "done"))
-        self._handle = open_new(self._path, self._part, os.O_RDWR)
-        self._journal = open_new(self._path, self._list, os.O_RDWR | os.O_APPEND)
 
     def _length(self, index: int) -> int:
         return min(self._part_size, self._size - index * self._part_size)
