@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import StoreError, WrongUse
+from airflow_datamove.errors import StoreError, StoreUnavailable, WrongUse
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.registry import open_store
 
@@ -30,7 +30,8 @@ def read_manifest(address: Address, connections: Connections) -> Iterator[str]:
             if rest:
                 yield _decoded(rest, address)
     except StoreError as error:
-        raise StoreError(f"the manifest cannot be read: {error}", path=str(address)) from error
+        kind = StoreUnavailable if error.retryable else StoreError
+        raise kind(f"the manifest cannot be read: {error}", path=str(address)) from error
 
 
 def _decoded(line: bytes, address: Address) -> str:

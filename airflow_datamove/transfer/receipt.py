@@ -98,7 +98,8 @@ class Receipt:
             self._writer = parquet.ParquetWriter(self._file, schema, compression="zstd")
         lines, self._lines = self._lines, []
         columns = list(zip(*lines, strict=True)) or [()] * len(schema)
-        columns[0] = tuple(path.encode(errors="replace").decode() for path in columns[0])
+        for index in (0, len(columns) - 1):  # a name may be no text, and an error may tell it
+            columns[index] = tuple(text.encode(errors="backslashreplace").decode() for text in columns[index])
         arrays = [pyarrow.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
         self._writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
 
