@@ -377,6 +377,8 @@ class _Comparison:
 
     def _finish_mirror(self) -> None:
         plan = self.plan
+        if plan.conflict_count:  # it will not be carried out, and what lies behind a conflict has not been counted
+            return
         if plan.files == 0:
             raise Refused(
                 "mirror is refused: the source holds no file", remedy="Delete the destination by hand if you mean it"

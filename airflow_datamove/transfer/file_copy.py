@@ -10,7 +10,7 @@ from typing import Protocol
 
 from airflow_datamove.errors import Cancelled, DatamoveError, SourceChanged, VerificationFailed
 from airflow_datamove.transfer.options import Publish
-from airflow_datamove.transfer.parted_file import PartedFile, cut
+from airflow_datamove.transfer.parted_file import PartedFile, cut, published
 from airflow_datamove.transfer.passage import Passage
 from airflow_datamove.transfer.plan import FileCopy
 from airflow_datamove.transfer.whole_file import Copied, copy_whole, source_again
@@ -41,6 +41,7 @@ class FileWork:
         self._began = 0.0
         self._attempts = 0
         self._changes = 0
+        self._afresh = False
         self._parted: PartedFile | None = None
         self._left = 0
         self._error: BaseException | None = None
@@ -71,7 +72,9 @@ class FileWork:
         if part_size is None:
             self._finish(passage.trying(self._whole))
             return None
-        self._parted = parted = passage.trying(lambda _: PartedFile(passage, entry, self._item.destination, part_size))
+        self._parted = parted = passage.trying(
+            lambda _: PartedFile(passage, entry, self._item.destination, part_size, afresh=self._afresh)
+        )
         spans = parted.spans()
         self._left = len(spans)
         if not spans:
@@ -110,9 +113,9 @@ class FileWork:
         parted = self._parted
         assert parted is not None
         if self._passage.options.publish is Publish.TOGETHER:
-            result = Copied(parted.entry.size, parted.checksum() or "", "", parted.resumed)
+            result = Copied(parted.entry.size, parted.check()[0] or "", "", parted.resumed)
         else:
-            result = self._passage.trying(lambda _: parted.publish())
+            result = published(self._passage, parted, self._item.destination)
         parted.close()
         self._parted = None
         self._finish(result)
@@ -130,6 +133,7 @@ class FileWork:
             self._let_go(error)
             if isinstance(error, (SourceChanged, VerificationFailed)) and self._changes < _CHANGES:
                 self._changes += 1
+                self._afresh = isinstance(error, VerificationFailed)
                 return [self._again]
             self._outcome.failed(self, self._item, error, self._attempts, time.monotonic() - self._began)
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from awscrt.checksums import combine_crc32c
 
@@ -12,8 +13,8 @@ from airflow_datamove.stores.contract import Entry
 from airflow_datamove.transfer.digest import OrderedDigest
 from airflow_datamove.transfer.options import Publish, Verify
 from airflow_datamove.transfer.parts import identity_of, plan_parts
-from airflow_datamove.transfer.passage import Passage, Passing, checksum_of, expect_end, fill
-from airflow_datamove.transfer.whole_file import Copied, read_back
+from airflow_datamove.transfer.passage import Passage, Passing, checksum_of, expect_end, fetch, fill
+from airflow_datamove.transfer.whole_file import Copied, best, read_back
 
 _WITHIN_PART = 64 * 2**20
 """Bytes of a part that a service copies by itself."""
@@ -25,9 +26,12 @@ class PartedFile:
     """One file in parts. What an earlier try of the same copy has left at the destination is not moved again.
 
     :param part_size: bytes; see :func:`~airflow_datamove.transfer.parts.plan_parts`.
+    :param afresh: what is there is moved again nevertheless: with it the file came out wrong.
     """
 
-    def __init__(self, passage: Passage, entry: Entry, destination: str, part_size: int) -> None:
+    def __init__(
+        self, passage: Passage, entry: Entry, destination: str, part_size: int, *, afresh: bool = False
+    ) -> None:
         self.entry = entry
         self._passage, self._destination, self._part_size = passage, destination, part_size
         self._count = -(-entry.size // part_size)
@@ -39,14 +43,15 @@ class PartedFile:
             attributes=passage.attributes(entry),
         )
         try:
-            self._crcs: dict[int, str | None] = dict(self._upload.held())
+            held = self._upload.held()
         except BaseException:
             self._upload.close()
             raise
+        self._crcs: dict[int, str | None] = {} if afresh else dict(held)
         if passage.options.verify is Verify.READ_BACK and not passage.within:
             self._crcs = {index: crc for index, crc in self._crcs.items() if crc}
         self.resumed = sum(self._length(index) for index in self._crcs)
-        passage.meter.passed(self.resumed)
+        passage.meter.found(self.resumed)
         self._digest: OrderedDigest | None = None
         if "md5" in entry.checksums and "crc32c" not in entry.checksums and not self._crcs and not passage.within:
             self._digest = OrderedDigest({"md5": entry.checksums["md5"]})
@@ -84,17 +89,22 @@ class PartedFile:
         passage, entry = self._passage, self.entry
         start = left[0] * self._part_size
         length = sum(map(self._length, left))
-        with passage.source.open(entry.path, offset=start, length=length, version=entry.version) as reader:
+        with (
+            nullcontext()
+            if passage.fetches
+            else passage.source.open(entry.path, offset=start, length=length, version=entry.version) as reader
+        ):
             for index in left:
                 if not wanted():
                     return
                 passing = Passing(passage)
                 try:
                     with passage.buffers.lend(self._length(index)) as buffer:
-                        count = fill(reader, buffer, passage, passing if passage.paces_reads else None)
-                        if count != len(buffer):
+                        if reader is None:
+                            fetch(passage, entry, index * self._part_size, buffer, passing)
+                        elif fill(reader, buffer, passage, passing if passage.paces_reads else None) != len(buffer):
                             raise SourceChanged(f"{entry.path} is shorter than the {entry.size} bytes that were listed")
-                        if index == left[-1]:
+                        elif index == left[-1]:
                             expect_end(reader, entry)
                         crc = checksum_of(buffer)
                         if self._digest is not None:
@@ -108,28 +118,31 @@ class PartedFile:
                     raise
                 self._done(index, crc)
 
+    def check(self) -> tuple[str | None, str]:
+        """The crc32c of the whole content, if that of each part is known, and by what checksum of the source it is
+        known to be right, if by any.
+
+        :raises VerificationFailed: if it is not what its source says.
+        """
+        crc = self._checksum()
+        expected = self.entry.checksums.get("crc32c")
+        matches = self._digest.matches(self._count) if self._digest is not None else None
+        if (crc is not None and expected is not None and crc != expected) or matches is False:
+            raise VerificationFailed(f"{self.entry.path}: what was read has another {'crc32c' if expected else 'md5'}")
+        return crc, "md5" if matches else "crc32c" if crc is not None and expected is not None else ""
+
     def publish(self) -> Copied:
         """Publishes the file, once all parts are there.
 
         :raises VerificationFailed: if it is not what its source says.
         """
-        crc = self.checksum()
-        expected = self.entry.checksums.get("crc32c")
-        matches = self._digest.matches(self._count) if self._digest is not None else None
-        if (crc is not None and expected is not None and crc != expected) or matches is False:
-            self._upload.abort()
-            raise VerificationFailed(f"{self.entry.path}: what was read has another {'crc32c' if expected else 'md5'}")
+        crc, by_source = self.check()
         made = self._upload.commit(crc)
         if made.size != self.entry.size:
             raise VerificationFailed(f"{self._destination}: {made.size} bytes arrived of {self.entry.size}")
-        verified_by = self._upload.verified_by
-        if verified_by == "length" and (matches or (crc is not None and expected is not None)):
-            verified_by = "md5" if matches else "crc32c"
-        copied = Copied(self.entry.size, crc or "", verified_by, self.resumed)
-        return read_back(self._passage, self._destination, copied)
+        return Copied(self.entry.size, crc or "", best(self._upload.verified_by, by_source), self.resumed)
 
-    def checksum(self) -> str | None:
-        """The crc32c of the whole content, if that of each part is known."""
+    def _checksum(self) -> str | None:
         total = 0
         for index in range(self._count):
             crc = self._crcs.get(index)
@@ -157,6 +170,17 @@ class PartedFile:
 
     def _length(self, index: int) -> int:
         return min(self._part_size, self.entry.size - index * self._part_size)
+
+
+def published(passage: Passage, parted: PartedFile, destination: str) -> Copied:
+    """Publishes a file whose parts are all there, and reads it back if that is wanted: two steps, because what is
+    published has no parts any more.
+
+    :raises VerificationFailed: if it has to be copied afresh.
+    """
+    final = (SourceChanged, VerificationFailed)
+    copied = passage.trying(lambda _: parted.publish(), final=final)
+    return passage.trying(lambda _: read_back(passage, destination, copied), final=final)
 
 
 def cut(passage: Passage, entry: Entry) -> int | None:

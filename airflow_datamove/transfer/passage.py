@@ -25,6 +25,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 STEP = 2**18
 """Bytes that pass at a time where a rate is kept to: small enough to keep it even, and to feel a cancel soon."""
 _UNPACED_STEP = 2**20
+_LARGEST_PIECE = 2**22
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,18 @@ class Passage:
         return self.source.capabilities.cloud and not self.destination.capabilities.cloud
 
     @property
+    def fetches(self) -> bool:
+        """Whether bytes come in by :func:`fetch`."""
+        source = self.source.capabilities
+        return self.paces_reads and self.throttle.rate is not None and source.remote and source.stretch == 0
+
+    @property
+    def piece(self) -> int:
+        """Bytes that are asked for at a time by :func:`fetch`."""
+        rate = self.throttle.rate
+        return _LARGEST_PIECE if rate is None else max(STEP, min(_LARGEST_PIECE, rate // 8))
+
+    @property
     def keeps_metadata(self) -> bool:
         """Whether both ends can hold a content type and the users' metadata."""
         return self.source.capabilities.metadata and self.destination.capabilities.metadata
@@ -71,12 +84,13 @@ class Passage:
         if self.cancelled.is_set():
             raise Cancelled("the copy was cancelled")
 
-    def trying(self, work: Callable[[int], T], tries: int = TRIES) -> T:
+    def trying(self, work: Callable[[int], T], *, final: tuple[type[Exception], ...] = (SourceChanged,)) -> T:
         """What ``work(attempt)`` gives, which is asked again, after a pause that grows, if what it raised may go away.
 
+        :param final: what does not go away by that.
         :raises Cancelled: if that was asked for.
         """
-        for attempt in range(1, tries + 1):
+        for attempt in range(1, TRIES + 1):
             self.stop_if_cancelled()
             try:
                 found = work(attempt)
@@ -84,7 +98,7 @@ class Passage:
                 self.stop_if_cancelled()
                 if isinstance(error, Throttled):
                     self.gate.throttled()
-                if attempt == tries or isinstance(error, SourceChanged) or not getattr(error, "retryable", False):
+                if attempt == TRIES or isinstance(error, final) or not getattr(error, "retryable", False):
                     raise
                 self.cancelled.wait(_pause(attempt, error))
                 continue
@@ -112,6 +126,25 @@ class Passing:
         """The try has failed."""
         self._passage.meter.passed(-self._passed)
         self._passed = 0
+
+
+def fetch(passage: Passage, entry: Entry, offset: int, buffer: memoryview, passing: Passing) -> None:
+    """Fills a buffer from a file beyond the link whose rate is kept: in ranges, each of which is asked for once it may
+    pass. Of a longer stream the system would take in whatever comes, many MiB for each connection.
+
+    :raises SourceChanged: if the file is shorter, or no longer of the entry's version.
+    """
+    at, size = 0, len(buffer)
+    while at < size:
+        wanted = min(passage.piece, size - at)
+        passing(wanted)
+        # What has no version is read on to its end, to see whether that is where it should be.
+        length = wanted if entry.version or offset + at + wanted < entry.size else None
+        with passage.source.open(entry.path, offset=offset + at, length=length, version=entry.version) as reader:
+            if fill(reader, buffer[at : at + wanted], passage, None) != wanted:
+                raise SourceChanged(f"{entry.path} is shorter than the {entry.size} bytes that were listed")
+            expect_end(reader, entry)
+        at += wanted
 
 
 def fill(reader: Reader, buffer: memoryview, passage: Passage, passing: Passing | None) -> int:

@@ -30,7 +30,7 @@ class Progress:
     @property
     def seconds_left(self) -> float | None:
         """At this rate; ``None`` while nothing moves."""
-        return (self.bytes - self.bytes_done) / self.rate if self.rate > 0 else None
+        return max(0, self.bytes - self.bytes_done) / self.rate if self.rate > 0 else None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-able values."""
@@ -55,6 +55,12 @@ class Meter:
         """``count`` bytes have passed; a negative number takes back those of a failed try."""
         with self._lock:
             self._bytes_done += count
+
+    def found(self, count: int) -> None:
+        """``count`` bytes need not pass, because they are there already: done, and no part of the rate."""
+        with self._lock:
+            self._bytes_done += count
+            self._seen = deque((at, done + count) for at, done in self._seen)
 
     def started(self, name: str) -> None:
         """A file is being copied."""

@@ -163,12 +163,24 @@ class CopyRun:
             else:
                 self._note_copied(staged.item, result, staged.attempts, staged.seconds)
 
-        self._through(self._staged, work)
+        # Markers that the source itself holds, as the directories that Hadoop's jobs write do, come after all else.
+        self._through((each for each in self._staged if not self._marks(each)), work)
+        self._stop_if_cancelled()
+        self._stop_if_failed()
+        self._through((each for each in self._staged if self._marks(each) and each.item.destination != marker), work)
         self._report.verified_by = ", ".join(sorted(self._verified))
         self._stop_if_cancelled()
         self._stop_if_failed()
         if marker is not None:
-            self._store.put(marker, memoryview(b""))
+            last = [each for each in self._staged if each.item.destination == marker]
+            self._through(last, work)
+            self._stop_if_cancelled()
+            self._stop_if_failed()
+            if not last:
+                self._store.put(marker, memoryview(b""))
+
+    def _marks(self, staged: StagedFile) -> bool:
+        return staged.item.destination.rpartition("/")[2] == self._options.marker
 
     def _delete(self) -> None:
         """Files on all threads, then directories one after the other: each must be empty by then."""
@@ -221,7 +233,8 @@ class CopyRun:
     def _note_failure(self, path: str, size: int, error: Exception, attempts: int, seconds: float) -> None:
         with self._lock:
             self._report.failed += 1
-            self._stopped = self._stopped or self._options.on_error is OnError.STOP
+            if self._options.on_error is OnError.STOP and self._report.failed > self._options.error_budget:
+                self._stopped = True
             if len(self._failures) < _KEPT_FAILURES:
                 self._failures.append((path, error))
         if self._receipt is not None:

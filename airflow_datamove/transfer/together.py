@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from airflow_datamove.errors import StoreUnavailable
-from airflow_datamove.transfer.parted_file import PartedFile, cut
+from airflow_datamove.transfer.parted_file import PartedFile, cut, published
 from airflow_datamove.transfer.passage import Passage
 from airflow_datamove.transfer.plan import FileCopy
 from airflow_datamove.transfer.whole_file import Copied, copy_whole
@@ -23,21 +24,25 @@ class StagedFile(NamedTuple):
 def publish_staged(passage: Passage, staged: StagedFile) -> Copied:
     """Publishes one file. Nothing of it has been kept in memory: its name leads to its parts.
 
-    :raises StoreUnavailable: if parts are gone.
+    Parts that are gone (another try of the same copy has taken or published them) are moved again.
     """
     entry, destination = staged.item.source, staged.item.destination
     part_size = cut(passage, entry)
     if part_size is None:  # of no bytes: there was nothing to stage
         return passage.trying(lambda _: copy_whole(passage, entry, destination))
 
-    def publish(_: int) -> Copied:
-        parted = PartedFile(passage, entry, destination, part_size)
-        try:
-            if parted.spans():
-                raise StoreUnavailable("staged parts are gone", path=destination)
-            return parted.publish()
-        finally:
-            passage.meter.passed(-parted.resumed)
-            parted.close()
+    parted = passage.trying(lambda _: PartedFile(passage, entry, destination, part_size))
+    passage.meter.found(-parted.resumed)
+    try:
+        if spans := parted.spans():
+            with suppress(StoreUnavailable):
+                return parted.publish()  # which says so, unless another try has published it
 
-    return passage.trying(publish)._replace(resumed=staged.result.resumed)
+            def move(_: int) -> None:
+                for span in spans:
+                    parted.move(span, lambda: True)
+
+            passage.trying(move)
+        return published(passage, parted, destination)._replace(resumed=staged.result.resumed)
+    finally:
+        parted.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from awscrt.checksums import crc32c
@@ -10,7 +11,7 @@ from airflow_datamove.errors import NotFound, SourceChanged, VerificationFailed
 from airflow_datamove.stores.contract import Attributes, Entry
 from airflow_datamove.transfer.digest import Digest
 from airflow_datamove.transfer.options import Verify
-from airflow_datamove.transfer.passage import STEP, Passage, Passing, checksum_of, expect_end, fill
+from airflow_datamove.transfer.passage import STEP, Passage, Passing, checksum_of, expect_end, fetch, fill
 
 LARGEST_IN_MEMORY = 16 * 2**20
 """Bytes; a file that has no parts and is larger is streamed."""
@@ -51,11 +52,14 @@ def copy_whole(passage: Passage, entry: Entry, destination: str) -> Copied:
 def _put(passage: Passage, entry: Entry, destination: str, attributes: Attributes, passing: Passing) -> Copied:
     size = entry.size
     with passage.buffers.lend(size) as buffer:
-        with passage.source.open(entry.path, version=entry.version) as reader:
-            count = fill(reader, buffer, passage, passing if passage.paces_reads else None)
-            if count != size:
-                raise SourceChanged(f"{entry.path}: {count} bytes were read where {size} were listed")
-            expect_end(reader, entry)
+        if passage.fetches and size:
+            fetch(passage, entry, 0, buffer, passing)
+        else:
+            with passage.source.open(entry.path, version=entry.version) as reader:
+                count = fill(reader, buffer, passage, passing if passage.paces_reads else None)
+                if count != size:
+                    raise SourceChanged(f"{entry.path}: {count} bytes were read where {size} were listed")
+                expect_end(reader, entry)
         digest = Digest(entry.checksums)
         digest.update(buffer)
         _refuse_mismatch(digest, entry)
@@ -64,33 +68,38 @@ def _put(passage: Passage, entry: Entry, destination: str, attributes: Attribute
         else:
             made, verified_by = passage.destination.put(destination, buffer, attributes, passing)
         _refuse_length(made, size)
-        return Copied(size, checksum_of(buffer), _best(verified_by, digest.algorithm))
+        return Copied(size, checksum_of(buffer), best(verified_by, digest.algorithm))
 
 
 def _stream(passage: Passage, entry: Entry, destination: str, attributes: Attributes, passing: Passing) -> Copied:
     size, at, crc = entry.size, 0, 0
     digest = Digest(entry.checksums)
-    chunk = _CHUNK if passage.throttle.rate is None else STEP
+    fetches = passage.fetches
+    chunk = passage.piece if fetches else _CHUNK if passage.throttle.rate is None else STEP
     with (
         passage.buffers.lend(chunk) as buffer,
-        passage.source.open(entry.path, version=entry.version) as reader,
+        nullcontext() if fetches else passage.source.open(entry.path, version=entry.version) as reader,
         passage.destination.create(destination, size=size, attributes=attributes) as writer,
     ):
         while at < size:
             part = buffer[: min(chunk, size - at)]
-            passing(len(part))
-            count = fill(reader, part, passage, None)
-            if count != len(part):
-                raise SourceChanged(f"{entry.path}: {at + count} bytes were read where {size} were listed")
+            if reader is None:
+                fetch(passage, entry, at, part, passing)
+            else:
+                passing(len(part))
+                count = fill(reader, part, passage, None)
+                if count != len(part):
+                    raise SourceChanged(f"{entry.path}: {at + count} bytes were read where {size} were listed")
             writer.write(part)
             digest.update(part)
             crc = crc32c(part, crc)
-            at += count
-        expect_end(reader, entry)
+            at += len(part)
+        if reader is not None:
+            expect_end(reader, entry)
         _refuse_mismatch(digest, entry)
         made = writer.commit()
         _refuse_length(made, size)
-        return Copied(size, f"{crc:08x}", _best(writer.verified_by, digest.algorithm))
+        return Copied(size, f"{crc:08x}", best(writer.verified_by, digest.algorithm))
 
 
 def _copied_within(passage: Passage, entry: Entry, destination: str, attributes: Attributes) -> Copied:
@@ -129,7 +138,8 @@ def source_again(passage: Passage, entry: Entry) -> Entry:
     return now
 
 
-def _best(by_store: str, by_source: str) -> str:
+def best(by_store: str, by_source: str) -> str:
+    """By what a content was verified: what its store says of it counts for more than its length."""
     return by_store if by_store != "length" else by_source or "length"
 
 

@@ -38,6 +38,7 @@ def counting_proxy(port: int) -> Iterator[Passed]:
                     client, _ = listening.accept()
                 except OSError:
                     return
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**15)
                 server = socket.create_connection(("127.0.0.1", port))
                 threading.Thread(target=_pump, args=(client, server, None), daemon=True).start()
                 threading.Thread(target=_pump, args=(server, client, passed), daemon=True).start()

@@ -222,8 +222,8 @@ def test_a_tree_goes_to_each_store_and_back(
     down = copy(there, destination_of(tmp_path / "t"), connections)
     assert read(tmp_path / "t") == read(tmp_path / "s")
     assert (tmp_path / "t" / "big").stat().st_mtime == 1_000_000_000
-    assert up.verified_by == {"hdfs": "length", "abfs": "md5, md5 of each block", "gs": "crc32c"}[scheme]
-    assert down.verified_by == {"hdfs": "length", "abfs": "md5", "gs": "crc32c"}[scheme]
+    assert up.verified_by == {"hdfs": "length", "abfs": "md5, md5 of each part", "gs": "crc32c"}[scheme]
+    assert down.verified_by == {"hdfs": "length", "abfs": "crc32c, md5", "gs": "crc32c"}[scheme]
     assert copy(there, destination_of(tmp_path / "t"), connections).skipped == 6
     shutil.rmtree(tmp_path / "s" / "a")
     mirrored = copy(source_of(tmp_path / "s"), there, connections, CopyOptions(mirror=True))
@@ -292,7 +292,7 @@ def test_the_store_copies_by_itself_where_it_can(
     assert copy(here, there, connections, route=Route.SERVER_SIDE).skipped == 5
     copy(there, destination_of(tmp_path / "t"), connections)
     assert read(tmp_path / "t") == TREE
-    with pytest.raises(Refused, match="not in one store"):
+    with pytest.raises(Refused, match="not in one service"):
         copy(here, destination_of(tmp_path / "u"), connections, route=Route.SERVER_SIDE)
 
 
