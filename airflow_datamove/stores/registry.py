@@ -10,6 +10,7 @@ from airflow_datamove.address import Address
 from airflow_datamove.errors import AddressError
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import Store
+from airflow_datamove.stores.fsspec_options import OPEN, REFUSED, is_known
 
 _BACK_ENDS = {
     "file": "local",
@@ -32,7 +33,7 @@ class _BackEnd(Protocol):
 
 
 def schemes() -> list[str]:
-    """The schemes that have a back-end."""
+    """The schemes that have a back-end of their own; fsspec knows more."""
     return sorted(_BACK_ENDS)
 
 
@@ -42,16 +43,17 @@ def check(address: Address) -> Address:
     :raises AddressError: if its scheme has no back-end, or it lacks its connection, container or bucket, or
         names a host that only the connection may name.
     """
-    if address.scheme not in _BACK_ENDS:
-        close = difflib.get_close_matches(address.scheme, _BACK_ENDS, n=1, cutoff=0.5)
-        hint = f"Did you mean {close[0]}://?" if close else f"Known: {', '.join(schemes())}"
+    if address.scheme not in _BACK_ENDS and not is_known(address.scheme):
+        close = REFUSED.get(address.scheme) or _closest(address.scheme)
+        hint = f"Did you mean {close}://?" if close else f"Known: {', '.join(schemes())}"
         raise AddressError(f"unknown scheme {address.scheme}://", remedy=hint)
     if address.scheme in _WITHOUT_AUTHORITY and address.authority:
         raise AddressError(
             f"{address} names {address.authority!r} besides its connection",
             remedy=f"Write {address.scheme}://connection_id@/path",
         )
-    if address.scheme in _NEEDS_CONNECTION and not address.connection_id:
+    needs_connection = address.scheme in _NEEDS_CONNECTION or address.scheme not in OPEN | _BACK_ENDS.keys()
+    if needs_connection and not address.connection_id:
         raise AddressError(
             f"{address} names no connection", remedy=f"Write {address.scheme}://connection_id@{address.authority}/..."
         )
@@ -66,5 +68,12 @@ def open_store(address: Address, connections: Connections) -> Store:
     :raises AddressError: see :func:`check`.
     :raises ConnectionNotFound: if its connection does not exist.
     """
-    module = import_module(f"airflow_datamove.stores.{_BACK_ENDS[check(address).scheme]}")
+    back_end = _BACK_ENDS.get(check(address).scheme, "fsspec_adapter")
+    module = import_module(f"airflow_datamove.stores.{back_end}")
     return cast(_BackEnd, module).open_store(address, connections)
+
+
+def _closest(scheme: str) -> str:
+    """What was perhaps meant: of names that are as close, the one of the same letters."""
+    close = difflib.get_close_matches(scheme, _BACK_ENDS, cutoff=0.5)
+    return min(close, key=lambda name: sorted(name) != sorted(scheme), default="")

@@ -22,7 +22,19 @@ def test_only_its_connection_says_which_hdfs_is_meant(text: str) -> None:
         ("gs://bucket/a", "gs://connection_id@bucket/"),
         ("gs://gcp@/a", "gs://connection_id@bucket/"),
         ("abfs://blob@/a", "abfs://connection_id@container/"),
+        ("s3://bucket/a", "s3://connection_id@bucket/"),
+        ("s3://aws@/a", "s3://connection_id@bucket/"),
+        ("sftp:///a", "sftp://connection_id@/"),
+        ("https:///a", "https://connection_id@host/"),
         ("sg://gcp@bucket/a", "Did you mean gs://"),
+        ("sft://x@/a", "Did you mean sftp://"),
+        ("htps://host/a", "Did you mean https://"),
+        ("gcs://gcp@bucket/a", "Did you mean gs://"),
+        ("local:///etc/passwd", "Did you mean file://"),
+        ("ssh://x@/a", "Did you mean sftp://"),
+        ("simplecache://x@a/b", "Known: abfs, file, gs"),
+        ("reference://x@a/b", "Known: abfs, file, gs"),
+        ("oss://bucket/a", "oss://connection_id@bucket/"),
     ],
 )
 def test_an_address_that_names_no_store_is_refused_with_what_to_write(text: str, remedy: str) -> None:
@@ -30,6 +42,13 @@ def test_an_address_that_names_no_store_is_refused_with_what_to_write(text: str,
         check(Address.parse(text))
 
 
-@pytest.mark.parametrize("text", ["file:///a", "hdfs://onprem@/a", "gs://gcp@bucket/a", "abfs://blob@drop/a"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file:///a", "hdfs://onprem@/a", "gs://gcp@bucket/a", "abfs://blob@drop/a", "s3://aws@bucket/a", "sftp://box@/a",
+        "http://host/a?b", "https://web@host:8443/a", "ftp://host/a", "ftp://x@host/a", "memory:///a",
+        "github://org:repo/a", "oss://x@bucket/a",
+    ],
+)  # fmt: skip
 def test_an_address_that_names_a_store_is_itself(text: str) -> None:
     assert str(check(Address.parse(text))) == text
