@@ -16,6 +16,7 @@ from airflow_datamove.stores.registry import open_store
 from tests.conftest import hdfs_connection
 from tests.stores.contract import Place, StoreContract
 from tests.stores.dead_server import answering_server, cutting_server, silent_port, unused_port
+from tests.stores.parts_contract import PartsContract
 from tests.stores.places import get, hdfs_place, put
 
 
@@ -33,7 +34,7 @@ def place(_shared: tuple[Place, str], request: pytest.FixtureRequest) -> Place:
     return store, path
 
 
-class TestHdfs(StoreContract):
+class TestHdfs(StoreContract, PartsContract):
     impossible_names = frozenset({"a:b"})
 
     @pytest.fixture(autouse=True)
