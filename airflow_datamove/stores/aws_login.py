@@ -70,7 +70,7 @@ class _Session:
             self._made = self._native()
             self.is_native = self._made is not None
         if self._made is None:
-            import botocore.session  # type: ignore[import-untyped]
+            import botocore.session
 
             profile = self._connection.option("profile_name")
             self._made = botocore.session.Session(profile=str(profile) if profile else None)
@@ -103,7 +103,7 @@ def _credentials(connection: Connection, session: _Session) -> Callable[[], Cred
     try:
         found = session.get().get_credentials()
         if role and not session.is_native:
-            from botocore.credentials import Credentials as Own  # type: ignore[import-untyped]
+            from botocore.credentials import Credentials as Own
 
             if key and secret:
                 found = Own(str(key), str(secret), token or None)

@@ -290,7 +290,7 @@ def _errors(path: str) -> Iterator[None]:
         raise PermissionDenied("the server does not allow it", path=path) from None
     except NotImplementedError:
         raise NotSupported("this kind of store cannot do that", path=path) from None
-    except UnicodeEncodeError:
+    except ValueError:  # no Unicode; to ftplib, a line break
         raise NotSupported("a name that this store cannot hold", path=repr(path)) from None
     except Exception as error:
         raise _other(error, path) from None

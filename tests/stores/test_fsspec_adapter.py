@@ -187,6 +187,7 @@ def test_what_an_ftp_server_says() -> None:
         (EOFError(), StoreUnavailable),
         (IsADirectoryError(), NotFound),
         (NotImplementedError(), NotSupported),
+        (ValueError("an illegal newline character"), NotSupported),
     ):
         with pytest.raises(expected) as caught, _errors("/f"):
             raise error
