@@ -6,8 +6,10 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +39,10 @@ class Cost:
     cpu: float
     output: str = ""
     """What it wrote to stdout."""
+    resident: int = 0
+    """Bytes, at most, of the process itself."""
+    server: float = 0.0
+    """CPU seconds of the servers meanwhile."""
 
 
 @dataclass(slots=True)
@@ -45,11 +51,15 @@ class Costs:
 
     walls: list[float] = field(default_factory=list)
     cpus: list[float] = field(default_factory=list)
+    residents: list[float] = field(default_factory=list)
+    servers: list[float] = field(default_factory=list)
 
     def add(self, cost: Cost) -> None:
         """One round more."""
         self.walls.append(cost.wall)
         self.cpus.append(cost.cpu)
+        self.residents.append(cost.resident / 2**20)
+        self.servers.append(cost.server)
 
 
 class WentWrong(Exception):
@@ -68,15 +78,34 @@ def run_measured(command: Sequence[str], env: Mapping[str, str], log: Path) -> C
             list(command), env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
         )
         assert process.stdout is not None
+        high = _HighWater(process.pid)
         output = process.stdout.read().decode("utf-8", errors="replace")
         _, status, used = os.wait4(process.pid, 0)
         wall = time.monotonic() - began
+        high.over.set()
         process.stdout.close()
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         last = "\n    ".join(log.read_text("utf-8", "replace").splitlines()[-10:])
         raise WentWrong(f"{command[0]} ended with {process.returncode}:\n    {last}")
-    return Cost(wall, used.ru_utime + used.ru_stime, output)
+    return Cost(wall, used.ru_utime + used.ru_stime, output, high.bytes)
+
+
+class _HighWater(threading.Thread):
+    """The most resident memory that a process has had, as the system keeps it (``VmHWM``): ``ru_maxrss`` would begin
+    with that of the process that started it."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._status = Path(f"/proc/{pid}/status")
+        self.bytes = 0
+        self.over = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self.over.wait(0.02):
+            with suppress(OSError, ValueError, IndexError):
+                self.bytes = int(self._status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def in_turns(rounds: int, ours: Callable[[int], Cost], peer: Callable[[int], Cost]) -> tuple[Costs, Costs]:

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
+from airflow_datamove.transfer.climb import Climb
+
 T = TypeVar("T")
 
 _BEAT = 0.25
@@ -19,13 +21,14 @@ _REST = 1.0
 
 class Gate:
     """How many threads may work at a time: fewer when a server asks for fewer requests, one more after each round
-    without that (additive increase, multiplicative decrease, as TCP does: RFC 5681).
+    without that (additive increase, multiplicative decrease, as TCP does: RFC 5681), and no more than bring something.
 
     :param most: threads.
+    :param climb: finds out how many bring something; ``None``: all.
     """
 
-    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most, self._clock = most, clock
+    def __init__(self, most: int, *, climb: Climb | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._climb, self._clock = most, climb, clock
         self._limit = float(most)
         self._shrunk = clock() - _REST
         self._lock = threading.Lock()
@@ -33,7 +36,13 @@ class Gate:
     @property
     def limit(self) -> int:
         """Threads that may work now, at least 1."""
-        return max(1, int(self._limit))
+        limit = max(1, int(self._limit))
+        return limit if self._climb is None else min(limit, self._climb.limit)
+
+    def look(self, done: float) -> None:
+        """Told now and then how much has been done."""
+        if self._climb is not None:
+            self._climb.look(done)
 
     def went_well(self) -> None:
         """A piece of work was done."""

@@ -11,6 +11,8 @@ from typing import Any
 
 _WINDOW = 5.0
 _SHOWN = 8
+_FILE = 2**16
+"""Bytes that move in the time that a file of none takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,11 @@ class Meter:
         with self._lock:
             self._files_done += done
             self._current.pop(name, None)
+
+    @property
+    def work(self) -> float:
+        """How much has been done, where a small file is as much work as its bytes take in a large one."""
+        return self._bytes_done + _FILE * self._files_done
 
     def read(self) -> Progress:
         """The state now."""

@@ -13,6 +13,7 @@ from airflow_datamove.address import Address
 from airflow_datamove.errors import Cancelled, CopyFailed, DatamoveError, SourceChanged, StoreError
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.contract import Store
+from airflow_datamove.transfer.climb import Climb
 from airflow_datamove.transfer.crew import Gate, work_through
 from airflow_datamove.transfer.file_copy import FileWork, Work
 from airflow_datamove.transfer.options import CopyOptions, OnError, Publish
@@ -53,7 +54,7 @@ class CopyRun:
         self._source, self._destination = source, destination
         self._source_store, self._store = source_store, destination_store
         self._throttle, self._cancelled, self._progress = throttle, cancelled, progress
-        self._gate = Gate(options.threads)
+        self._gate = Gate(options.threads, climb=Climb(options.threads))
         self._meter = Meter(len(plan.copies), plan.copy_bytes)
         self._lock = threading.Lock()
         self._failures: list[tuple[str, Exception]] = []
@@ -213,7 +214,7 @@ class CopyRun:
             work,
             threads=self._options.threads,
             cancelled=self._cancelled,
-            beat=self._tell,
+            beat=self._beat,
             gate=self._gate,
             interrupt=self._interrupt,
         )
@@ -245,6 +246,10 @@ class CopyRun:
         if self._receipt is not None:
             for item in self._plan.skips:
                 self._receipt.add(Line(item.relative, item.source.size, "", "", self._report.route, 0.0, 0, "skipped"))
+
+    def _beat(self) -> None:
+        self._gate.look(self._meter.work)
+        self._tell()
 
     def _tell(self, *, force: bool = False) -> None:
         now = time.monotonic()
