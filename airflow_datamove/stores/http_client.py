@@ -408,6 +408,8 @@ class _Connection:
         for line in lines:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
+        if not headers.get("content-length", "0").isdecimal():
+            raise _Cut("does not speak HTTP", answered=True)
         if first.startswith("HTTP/1.0") and "connection" not in headers:
             headers["connection"] = "close"
         return status, headers

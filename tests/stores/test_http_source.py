@@ -29,7 +29,7 @@ from airflow_datamove.stores.connection import EnvironmentConnections
 from airflow_datamove.stores.contract import Kind, Store
 from airflow_datamove.stores.registry import open_store
 from tests.stores.contract import ODD_NAMES
-from tests.stores.dead_server import cutting_server, silent_port, unused_port
+from tests.stores.dead_server import answering_server, cutting_server, silent_port, unused_port
 from tests.stores.http_server import Site, serving
 from tests.stores.places import get
 
@@ -342,6 +342,23 @@ def test_a_cut_connection_is_an_error_and_no_end() -> None:
         reader = store.open("/f")
         with pytest.raises(StoreUnavailable, match="90 bytes before the end"):
             reader.read(100) + reader.read(100)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+        b"HTTP/1.1 twice\r\n\r\n",
+        b"SSH-2.0-OpenSSH\r\n\r\n",
+        b"",
+    ],
+)
+def test_what_is_no_answer_is_told(answer: bytes) -> None:
+    with answering_server(answer) as port, opened(f"http://127.0.0.1:{port}") as store:
+        for use in (store.stat, store.open):
+            with pytest.raises(StoreUnavailable):
+                use("/f")
 
 
 def test_a_server_that_is_away_or_silent_can_be_given_up() -> None:
