@@ -8,7 +8,7 @@ from typing import NamedTuple
 from awscrt.checksums import crc32c
 
 from airflow_datamove.errors import NotFound, SourceChanged, VerificationFailed
-from airflow_datamove.stores.contract import Attributes, Entry
+from airflow_datamove.stores.contract import Attributes, Entry, Store
 from airflow_datamove.transfer.digest import Digest
 from airflow_datamove.transfer.options import Verify
 from airflow_datamove.transfer.passage import STEP, Passage, Passing, checksum_of, expect_end, fetch, fill
@@ -36,14 +36,14 @@ def copy_whole(passage: Passage, entry: Entry, destination: str) -> Copied:
     """
     attributes = passage.attributes(entry)
     if passage.within:
-        return _copied_within(passage, entry, destination, attributes)
+        return read_back(passage, entry, destination, _copied_within(passage, entry, destination, attributes))
     passing = Passing(passage)
     try:
         if entry.size <= LARGEST_IN_MEMORY:
             copied = _put(passage, entry, destination, attributes, passing)
         else:
             copied = _stream(passage, entry, destination, attributes, passing)
-        return read_back(passage, destination, copied)
+        return read_back(passage, entry, destination, copied)
     except BaseException:
         passing.undo()
         raise
@@ -109,22 +109,27 @@ def _copied_within(passage: Passage, entry: Entry, destination: str, attributes:
     return Copied(entry.size, entry.checksums.get("crc32c", ""), verified_by)
 
 
-def read_back(passage: Passage, destination: str, copied: Copied) -> Copied:
-    """Reads what arrived once more, if that is wanted.
+def read_back(passage: Passage, entry: Entry, destination: str, copied: Copied) -> Copied:
+    """Reads what arrived once more, if that is wanted; the source too, if its bytes did not pass through here.
 
     :raises VerificationFailed: if it is not what was sent.
     """
-    if passage.options.verify is not Verify.READ_BACK or not copied.crc32c:
+    if passage.options.verify is not Verify.READ_BACK:
         return copied
-    crc = size = 0
-    with passage.buffers.lend(_CHUNK) as buffer, passage.destination.open(destination) as reader:
+    expected = copied.crc32c or _read(passage, passage.source, entry.path, entry.version)
+    if _read(passage, passage.destination, destination, None) != expected:
+        raise VerificationFailed(f"{destination}: what was read back is not what was sent")
+    return copied._replace(crc32c=expected, verified_by="crc32c, read back")
+
+
+def _read(passage: Passage, store: Store, path: str, version: str | None) -> str:
+    """The crc32c of a whole file."""
+    crc = 0
+    with passage.buffers.lend(_CHUNK) as buffer, store.open(path, version=version) as reader:
         while count := reader.readinto(buffer) or 0:
             passage.stop_if_cancelled()
             crc = crc32c(buffer[:count], crc)
-            size += count
-    if size != copied.size or f"{crc:08x}" != copied.crc32c:
-        raise VerificationFailed(f"{destination}: what was read back is not what was sent")
-    return copied._replace(verified_by="crc32c, read back")
+    return f"{crc:08x}"
 
 
 def source_again(passage: Passage, entry: Entry) -> Entry:
