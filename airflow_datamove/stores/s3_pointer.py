@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 
 from airflow_datamove.stores.s3_answers import code_of, error_of
+from airflow_datamove.stores.s3_proof import proof
 from airflow_datamove.stores.s3_service import S3Service
 from airflow_datamove.stores.temporary import named_path
 
@@ -55,10 +56,11 @@ def write_pointer(service: S3Service, key: str, pointer: Pointer, instead_of: Po
     """Writes a pointer where there is none, or in place of one that leads nowhere; False if somebody was faster."""
     told = {"upload": pointer.upload, "checksum": pointer.checksum, "key": pointer.key}
     body = json.dumps(told).encode()
+    headers = {"content-type": "application/json", **proof(body, md5=True)}
     condition = {"if-none-match": "*"} if instead_of is None else {"if-match": f'"{instead_of.version}"'}
-    answer = service.call("PUT", key, headers={"content-type": "application/json", **condition}, body=body)
+    answer = service.call("PUT", key, headers=headers | condition, body=body)
     if answer.status == 501:  # it has no conditions: two tries may then have an upload each, and one of them is in vain
-        answer = service.call("PUT", key, headers={"content-type": "application/json"}, body=body)
+        answer = service.call("PUT", key, headers=headers, body=body)
     if answer.status == 200:
         return True
     if code_of(answer) in _LOST or (instead_of is not None and answer.status == 404):

@@ -1,84 +1,56 @@
-"""An HTTP server that answers as a test says, and remembers what it was asked."""
+"""A web server that answers as a test says, and keeps what it was asked."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from typing import Any
+
+Answered = tuple[int, dict[str, str], bytes]
+"""Status, headers, body."""
 
 
-class Asked(NamedTuple):
-    """One request."""
+class _Scripted(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    answer: Callable[[BaseHTTPRequestHandler], tuple[int, dict[str, str], bytes]]
+    asked: list[tuple[str, str, dict[str, str]]]
 
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    body: bytes
+    def do_GET(self) -> None:
+        self.asked.append((self.command, self.path, {key.lower(): value for key, value in self.headers.items()}))
+        status, headers, body = type(self).answer(self)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
-class Answered(NamedTuple):
-    """What is said to it."""
+    def do_PUT(self) -> None:
+        self.do_GET()
 
-    status: int
-    body: bytes = b""
-    headers: Mapping[str, str] = {}
+    def do_POST(self) -> None:
+        self.do_GET()
 
+    def do_DELETE(self) -> None:
+        self.do_GET()
 
-@dataclass
-class Script:
-    """A running server."""
-
-    answer: Callable[[Asked], Answered]
-    port: int = 0
-    asked: list[Asked] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def log_message(self, format: str, *args: object) -> None: ...
 
 
 @contextmanager
-def scripted_server(answer: Callable[[Asked], Answered]) -> Iterator[Script]:
-    """Answers each request by a function, until the end of the block."""
-    script = Script(answer)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(self.command, self.path, headers, body)
-            script.asked.append(asked)
-            answered = script.answer(asked)
-            self.send_response(answered.status)
-            for name, value in answered.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answered.body)))
-            self.end_headers()
-            self.wfile.write(answered.body)
-
-        def do_PUT(self) -> None:
-            self.do_GET()
-
-        def do_POST(self) -> None:
-            self.do_GET()
-
-        def do_DELETE(self) -> None:
-            self.do_GET()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """`Script.asked` has it."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+def scripted(answer: Callable[[BaseHTTPRequestHandler], Answered]) -> Iterator[tuple[str, list[Any]]]:
+    """A server's URL, and the list of its requests so far: method, path, headers (their names in lower case)."""
+    asked: list[Any] = []
+    handler = type("Handler", (_Scripted,), {"answer": staticmethod(answer), "asked": asked})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads, server.block_on_close = True, False
-        script.port = server.server_address[1]
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        try:
-            yield script
-        finally:
-            server.shutdown()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()

@@ -7,9 +7,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from tests.stores.contract import ODD_NAMES
 from tests.stores.dead_server import answering_server, cutting_server, silent_port, unused_port
 from tests.stores.http_server import Site, serving
 from tests.stores.places import get
+from tests.stores.scripted_server import Answered, scripted
 
 
 def opened(url: str, connection: dict[str, Any] | None = None) -> Store:
@@ -188,45 +188,6 @@ def test_a_connection_for_another_server_or_none_is_refused(connection: dict[str
 def test_what_is_no_host_is_refused(host: str) -> None:
     with pytest.raises(WrongUse):
         opened(f"http://{host}")
-
-
-class _Scripted(BaseHTTPRequestHandler):
-    """Answers as the test says, and keeps what it was asked."""
-
-    protocol_version = "HTTP/1.1"
-    answer: Callable[[BaseHTTPRequestHandler], tuple[int, dict[str, str], bytes]]
-    asked: list[tuple[str, str, dict[str, str]]]
-
-    def do_GET(self) -> None:
-        self.asked.append((self.command, self.path, {key.lower(): value for key, value in self.headers.items()}))
-        status, headers, body = type(self).answer(self)
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def log_message(self, format: str, *args: object) -> None: ...
-
-
-Answered = tuple[int, dict[str, str], bytes]
-
-
-@contextmanager
-def scripted(answer: Callable[[BaseHTTPRequestHandler], Answered]) -> Iterator[tuple[str, list[Any]]]:
-    asked: list[Any] = []
-    handler = type("Handler", (_Scripted,), {"answer": staticmethod(answer), "asked": asked})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads, server.block_on_close = True, False
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
 
 
 def test_redirects_are_followed_and_credentials_stay_at_home(site: Site) -> None:

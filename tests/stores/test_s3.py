@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -39,6 +40,7 @@ from tests.stores.dead_server import unused_port
 from tests.stores.parts import Parts, whole
 from tests.stores.parts_contract import PartsContract
 from tests.stores.places import get, put
+from tests.stores.scripted_server import Answered, scripted
 
 
 def opened(facts: dict[str, Any], bucket: str, **instead: Any) -> Store:
@@ -312,6 +314,69 @@ def test_a_bucket_in_another_region_is_found_there() -> None:
     assert service._place.client.host == "drop.s3.eu-central-1.amazonaws.com"
     assert not service._moved(service._place, Answer(400, {"x-amz-bucket-region": "eu-central-1"}))
     assert not service._moved(first, Answer(301, {"x-amz-bucket-region": "evil.example/"}))
+
+
+def test_a_copy_of_more_than_one_request_copies(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, top = place
+    parts = Parts(store, f"{top}/source")
+    entry = whole(parts, Attributes(1_000_000_000))
+    monkeypatch.setattr("airflow_datamove.stores.s3.LARGEST", 2**20)
+    monkeypatch.setattr("airflow_datamove.stores.s3._COPY_PART", parts.part_size)
+    made, _ = store.copy_from(store, entry, f"{top}/copy", Attributes(1_000_000_000))
+    assert made == store.stat(f"{top}/copy")
+    assert get(store, f"{top}/copy") == parts.data
+    assert list(store.leftovers(top)) == []
+
+
+def test_a_listing_of_encrypted_objects_tells_no_md5() -> None:
+    def answer(asked: BaseHTTPRequestHandler) -> Answered:
+        if asked.command == "HEAD":
+            return 200, {"x-amz-server-side-encryption": "aws:kms:dsse"}, b""
+        etag = f"<ETag>&quot;{'a' * 32}&quot;</ETag>"
+        contents = f"<Contents><Key>a+b%2Bc</Key><Size>3</Size>{etag}</Contents>"
+        return 200, {}, f"<ListBucketResult xmlns='x'>{contents}</ListBucketResult>".encode()
+
+    with scripted(answer) as (url, asked), opened(_away() | {"url": url}, "b") as store:
+        for _ in range(2):
+            (entry,) = store.walk("/")
+            assert (entry.path, entry.size, entry.checksums, entry.version) == ("/a b+c", 3, {}, "a" * 32)
+    assert [method for method, _, _ in asked] == ["GET", "HEAD", "GET"]
+
+
+def test_a_server_that_knows_of_no_crc_gets_md5s() -> None:
+    objects: dict[str, str] = {}
+
+    def answer(asked: BaseHTTPRequestHandler) -> Answered:
+        path, _, query = asked.path.partition("?")
+        if asked.command == "HEAD" or (asked.command == "GET" and not query):
+            headers = {"x-amz-meta-datamove-upload": "0" * 32, "ETag": '"c-2"', "Content-Length": "6"}
+            return (200, headers, b"") if path in objects and not query else (404, {}, b"")
+        body = asked.rfile.read(int(asked.headers.get("content-length", 0)))
+        if query == "uploads=":
+            return 200, {}, b"<R><UploadId>u</UploadId></R>"
+        if asked.command == "POST":
+            objects[path] = ""
+        return 200, {"ETag": f'"{hashlib.md5(body).hexdigest()}"'}, b"<R/>" if asked.command == "POST" else b""
+
+    with scripted(answer) as (url, asked), opened(_away() | {"url": url}, "b") as store:
+        for _ in range(2):
+            made, verified_by = store.put("/f", memoryview(b"abc"))
+            assert (made.checksums, verified_by) == ({"md5": hashlib.md5(b"abc").hexdigest()}, "md5")
+        upload = store.upload("/g", size=6, part_size=3, identity="0" * 32)
+        assert upload.held() == {}
+        for index in (1, 0):
+            upload.put(index, memoryview(b"abc"), f"{crc32c(b'abc'):08x}")
+        assert upload.commit().size == 6
+        assert upload.verified_by == "md5"
+    puts = [headers for method, path, headers in asked if method == "PUT" and ".upload" not in path]
+    assert all("content-md5" in headers for headers in puts)
+    assert ["x-amz-checksum-crc32c" in headers for headers in puts] == [True, False, False, False]
+
+
+def test_a_body_is_another_than_the_servers_etag_says() -> None:
+    answered = scripted(lambda _: (200, {"ETag": f'"{"0" * 32}"'}, b""))
+    with answered as (url, _), opened(_away() | {"url": url}, "b") as store, pytest.raises(VerificationFailed):
+        store.put("/f", memoryview(b"abc"))
 
 
 def _away() -> dict[str, Any]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
 import uuid
 from collections.abc import Iterator
@@ -239,6 +240,30 @@ def test_a_connection_that_broke_is_made_anew(place: Place) -> None:
     for login in cast(_SftpStore, store)._sessions._logins:
         login.client.close()
     assert get(store, f"{top}/f") == b"1"
+
+
+def test_a_server_that_renames_over_nothing(place: Place) -> None:
+    store, top = place
+    sessions = cast(_SftpStore, store)._sessions
+    session = sessions.borrow(top)
+    session.extensions.clear()
+    sessions.give_back(session)
+    for content in (b"1", b"two"):
+        put(store, f"{top}/f", content)
+        assert get(store, f"{top}/f") == content
+    assert os.listdir(top) == ["f"]
+
+
+def test_a_server_that_gives_less_than_it_is_asked_for(place: Place) -> None:
+    store, top = place
+    data = random.Random(1).randbytes(3 * 2**20 + 5)
+    put(store, f"{top}/f", data)
+    sessions = cast(_SftpStore, store)._sessions
+    session = sessions.borrow(top)
+    session.piece = 2**19
+    sessions.give_back(session)
+    assert get(store, f"{top}/f") == data
+    assert get(store, f"{top}/f", offset=7, length=2**20) == data[7 : 7 + 2**20]
 
 
 @pytest.mark.parametrize(
