@@ -32,6 +32,7 @@ _ERRORS: dict[str, tuple[type[StoreError], str]] = {
     "HadoopIllegalArgumentException": (NotSupported, "a name that HDFS cannot hold"),
     "DSQuotaExceededException": (StoreError, "the space quota is used up"),
     "NSQuotaExceededException": (StoreError, "the name quota is used up"),
+    "EOFException": (StoreError, "the file ends before that"),
     "XAttrNotFoundException": (NotFound, "there is no such attribute"),
     "SafeModeException": (StoreUnavailable, "the name node is in safe mode"),
     "RetriableException": (StoreUnavailable, "the name node is not ready"),

@@ -45,8 +45,8 @@ class Proof:
         answer = answer_of(found)
         if not self._kerberos:
             return found
-        self._keep(answer)
         if answer.status != 401 or not _OFFERED.search(answer.headers.get("www-authenticate", "")):
+            self._keep(answer)
             return found
         with self._lock:
             if self._cookie == cookie:
@@ -102,8 +102,8 @@ class Proof:
 
     def _keep(self, answer: Answer) -> None:
         match = _COOKIE.search(answer.headers.get("set-cookie", ""))
-        if match is not None:
-            self._cookie = match[0] if match[1].strip('"') else ""
+        if match is not None and match[1].strip('"'):
+            self._cookie = match[0]
 
 
 def _step(context: Any, token: bytes | None) -> bytes | None:

@@ -199,7 +199,7 @@ class WebHdfs:
                     if found.answer.status < 400:
                         return found
                     kind, failure = refusal(found.answer, about)
-                    if kind not in ELSEWHERE and not isinstance(failure, StoreUnavailable):
+                    if kind not in ELSEWHERE and (once or not isinstance(failure, StoreUnavailable)):
                         raise failure
                 with self._lock:
                     if self._active == active:
