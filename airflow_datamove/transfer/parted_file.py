@@ -180,7 +180,7 @@ def published(passage: Passage, parted: PartedFile, destination: str) -> Copied:
     """
     final = (SourceChanged, VerificationFailed)
     copied = passage.trying(lambda _: parted.publish(), final=final)
-    return passage.trying(lambda _: read_back(passage, destination, copied), final=final)
+    return passage.trying(lambda _: read_back(passage, parted.entry, destination, copied), final=final)
 
 
 def cut(passage: Passage, entry: Entry) -> int | None:
