@@ -47,7 +47,7 @@ from airflow_datamove.stores.contract import (
 from airflow_datamove.stores.http_client import Answer, Headers
 from airflow_datamove.stores.keys import FlatStore, children, impossible
 from airflow_datamove.stores.s3_answers import Page, code_of, entry_of, error_of, etag_is_md5, md5_of, page_of
-from airflow_datamove.stores.s3_copy import LARGEST, CopySource, copy_object
+from airflow_datamove.stores.s3_copy import LARGEST, CopySource, checked, copy_object
 from airflow_datamove.stores.s3_headers import CRC32C, attribute_headers, checksum_in, content_type, kept
 from airflow_datamove.stores.s3_pointer import delete_key, forget_upload, read_pointer
 from airflow_datamove.stores.s3_proof import confirmed, proof
@@ -76,7 +76,9 @@ def open_store(address: Address, connections: Connections) -> Store:
 class _S3Store(FlatStore, CopySource):
     """See :class:`~airflow_datamove.stores.contract.Store`."""
 
-    capabilities = Capabilities(checksum="crc32c", flat=True, parts=_RULES, metadata=True, parts_within=True)
+    capabilities = Capabilities(
+        checksum="crc32c", flat=True, parts=_RULES, metadata=True, cloud=True, parts_within=True
+    )
 
     def __init__(self, service: S3Service) -> None:
         self.service = service
@@ -183,21 +185,17 @@ class _S3Store(FlatStore, CopySource):
         assert isinstance(source, _S3Store)
         self._file_key(path)
         if entry.size <= LARGEST:
-            made = copy_object(self.service, path, source.service, entry, attributes)
-        else:
-            upload = self.upload(
-                path, size=entry.size, part_size=_COPY_PART, identity=uuid.uuid4().hex, attributes=attributes
-            )
-            try:
-                for index in range(-(-entry.size // _COPY_PART)):
-                    upload.copy(index, source, entry)
-                made = upload.commit(entry.checksums.get("crc32c"))
-            except BaseException:
-                upload.abort()
-                raise
-        if made.size != entry.size:
-            raise SourceChanged(f"{entry.path} has been replaced")
-        return Put(made, "the service's own copy")
+            return copy_object(self.service, path, source.service, entry, attributes)
+        upload = self.upload(
+            path, size=entry.size, part_size=_COPY_PART, identity=uuid.uuid4().hex, attributes=attributes
+        )
+        try:
+            for index in range(-(-entry.size // _COPY_PART)):
+                upload.copy(index, source, entry)
+            return checked(entry, upload.commit(entry.checksums.get("crc32c")))
+        except BaseException:
+            upload.abort()
+            raise
 
     def create_root(self) -> None:
         region = self.service.region

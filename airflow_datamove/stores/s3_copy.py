@@ -5,14 +5,15 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/copy-object.html
 
 from __future__ import annotations
 
-from airflow_datamove.errors import SourceChanged
-from airflow_datamove.stores.contract import Attributes, Entry
+from airflow_datamove.errors import SourceChanged, VerificationFailed
+from airflow_datamove.stores.contract import Attributes, Entry, Put
 from airflow_datamove.stores.http_client import Answer
 from airflow_datamove.stores.s3_answers import entry_of, error_of, xml
 from airflow_datamove.stores.s3_headers import CARRIED, attribute_headers
 from airflow_datamove.stores.s3_service import S3Service
 from airflow_datamove.stores.sigv4 import quoted_path
 
+_TOLD = {"x-amz-checksum-mode": "ENABLED"}
 LARGEST = 5 * 2**30
 """Bytes that one request copies, at most."""
 
@@ -38,15 +39,15 @@ def copied(answer: Answer) -> Answer:
     return answer
 
 
-def copy_object(service: S3Service, path: str, source: S3Service, entry: Entry, attributes: Attributes) -> Entry:
-    """Copies an object of up to :data:`LARGEST` bytes, and says what now stands at ``path``.
+def copy_object(service: S3Service, path: str, source: S3Service, entry: Entry, attributes: Attributes) -> Put:
+    """Copies an object of up to :data:`LARGEST` bytes.
 
     What a listing does not tell of the source is asked after first: a copy with attributes of its own would lose it.
 
     :raises SourceChanged: if the source is no longer of the entry's version.
     """
     headers = copy_source(source.bucket, entry)
-    told = source.call("HEAD", entry.path.removeprefix("/"))
+    told = source.call("HEAD", entry.path.removeprefix("/"), headers=_TOLD)
     if told.status in (404, 412):
         raise SourceChanged(f"{entry.path} is gone, or has been replaced")
     if told.status != 200:
@@ -65,7 +66,22 @@ def copy_object(service: S3Service, path: str, source: S3Service, entry: Entry, 
         raise SourceChanged(f"{entry.path} is gone, or has been replaced")
     if answer.status != 200:
         raise error_of(answer, path)
-    made = service.call("HEAD", path.removeprefix("/"), headers={"x-amz-checksum-mode": "ENABLED"})
+    made = service.call("HEAD", path.removeprefix("/"), headers=_TOLD)
     if made.status != 200:
         raise error_of(made, path)
-    return entry_of(path, made.headers)
+    return checked(found, entry_of(path, made.headers))
+
+
+def checked(source: Entry, made: Entry) -> Put:
+    """What came of a copy, compared by what the service says of both.
+
+    :raises VerificationFailed: if it is not what was copied.
+    """
+    for name in ("crc32c", "md5"):
+        if name in source.checksums and name in made.checksums:
+            if source.checksums[name] != made.checksums[name]:
+                raise VerificationFailed(f"{made.path}: what was copied has another {name}")
+            return Put(made, name)
+    if source.size != made.size:
+        raise VerificationFailed(f"{made.path}: {made.size} bytes came of {source.size}")
+    return Put(made, "length")

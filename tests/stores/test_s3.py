@@ -146,7 +146,8 @@ def test_a_copy_by_the_service_keeps_content_and_attributes(place: Place, told: 
     store.put(f"{top}/a b+ü", memoryview(b"content"), attributes)
     entry = store.stat(f"{top}/a b+ü") if told else next(iter(store.list(top)))
     assert store.can_copy_from(store)
-    made, _ = store.copy_from(store, entry, f"{top}/c/d")
+    made, verified_by = store.copy_from(store, entry, f"{top}/c/d")
+    assert verified_by in ("crc32c", "md5")
     assert made == store.stat(f"{top}/c/d")
     assert (made.modified, made.content_type, made.metadata) == (1_000_000_000, "text/csv", {"owner": "acme"})
     assert get(store, f"{top}/c/d") == b"content"
