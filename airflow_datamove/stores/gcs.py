@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import cast
 
 from airflow_datamove.address import Address
@@ -153,6 +154,10 @@ class GcsStore(FlatStore):
 
     def create_root(self) -> None:
         """See :class:`Store`: "Buckets: insert", in the connection's project."""
+        # Who may write into a bucket that is there need not be allowed to make one.
+        with suppress(NotFound):
+            self._any_below("")
+            return
         login, name = self._client.login, self._client.bucket
         if not login.project:
             raise WrongUse(
@@ -161,11 +166,8 @@ class GcsStore(FlatStore):
             )
         document = {"name": name, **({"location": login.location} if login.location else {})}
         query = {"project": login.project, "fields": "name"}
-        try:
+        with suppress(AlreadyExists):  # meanwhile
             self._client.ask("POST", "/storage/v1/b", "/", query=query, document=document)
-        except AlreadyExists:
-            # The name may be somebody else's: all buckets of the world share their names.
-            self._any_below("")
 
     def leftovers(self, path: str) -> Iterator[Entry]:
         """See :class:`Store`."""

@@ -127,9 +127,9 @@ def google_login(connection: Connection) -> GoogleLogin:
     emulator = os.environ.get("STORAGE_EMULATOR_HOST", "")
     endpoint = str(connection.option("endpoint") or emulator or f"https://storage.{_universe()}").rstrip("/")
     endpoint = endpoint if "://" in endpoint else f"http://{endpoint}"
-    named = connection.native is not None or any(connection.option(name) for name in _EXPLICIT)
+    nobody = emulator and endpoint.endswith(emulator.rstrip("/")) and not any(map(connection.option, _EXPLICIT))
     found, project = None, ""
-    if not _true(connection.option("is_anonymous")) and (named or not (emulator and endpoint.endswith(emulator))):
+    if not nobody and not _true(connection.option("is_anonymous")):
         found, project = _credentials(connection)
     if found is not None and endpoint.startswith("http://") and not _local(urlsplit(endpoint).hostname or ""):
         raise WrongUse(f"connection {connection.id!r} would send a token without TLS", remedy="Write https in endpoint")

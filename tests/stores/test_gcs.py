@@ -161,7 +161,8 @@ def test_a_listing_of_more_than_one_page(place: Place, monkeypatch: pytest.Monke
 
 def test_a_bucket_is_made(gcs: dict[str, Any]) -> None:
     extra = gcs_connection(gcs)["extra"]
-    with _store(f"made-{time.time_ns()}", extra) as store:
+    made = f"made-{time.time_ns()}"
+    with _store(made, extra) as store:
         with pytest.raises(NotFound, match="no such bucket"):
             store.stat("/")
         store.create_root()
@@ -169,6 +170,8 @@ def test_a_bucket_is_made(gcs: dict[str, Any]) -> None:
         assert store.stat("/").kind is Kind.DIRECTORY
         assert list(store.list("/")) == []
     del extra["project"]
+    with _store(made, extra) as store:
+        store.create_root()
     with _store("x", extra) as store, pytest.raises(WrongUse, match="project"):
         store.create_root()
 
