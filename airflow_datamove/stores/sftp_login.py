@@ -31,7 +31,7 @@ def connect(connection: Connection) -> SSHClient:
     ``look_for_keys``: those of ``~/.ssh`` and of the agent, by default where neither a key nor a password is given;
     ``timeout`` (seconds), ``compress``, ``disabled_algorithms``. Who the server must be say ``host_key`` and
     ``~/.ssh/known_hosts``. A server that neither names is refused unless ``no_host_key_check`` is true, and one that
-    has another key than they name unless ``allow_host_key_change`` is.
+    has another key than the file names unless ``allow_host_key_change`` is; ``host_key`` always holds.
 
     :raises WrongUse: if the connection cannot be used.
     :raises PermissionDenied: if the server is another, or does not let it in.
@@ -109,9 +109,15 @@ def _accept(client: Any, hostname: str, key: Any) -> None:
 def _trust(client: SSHClient, connection: Connection, name: str) -> None:
     import paramiko
 
-    if not _flag(connection, "allow_host_key_change", False):
-        with suppress(OSError, paramiko.SSHException):
-            client.load_system_host_keys(os.path.expanduser("~/.ssh/known_hosts"))
+    known, trusting = paramiko.HostKeys(), _flag(connection, "no_host_key_check", False)
+    with suppress(OSError, paramiko.SSHException):
+        known.load(os.path.expanduser("~/.ssh/known_hosts"))
+    found = known.lookup(name)
+    if found is not None and _flag(connection, "allow_host_key_change", False):
+        trusting = True
+    elif found is not None:
+        for kind, key in found.items():
+            client.get_host_keys().add(name, kind, key)
     if text := str(connection.option("host_key", "")).strip():
         # A key alone is one of RSA, as Airflow has it; after type and key a comment may follow.
         kind, data = text.split()[:2] if " " in text else ("ssh-rsa", text)
@@ -121,9 +127,10 @@ def _trust(client: SSHClient, connection: Connection, name: str) -> None:
             raise WrongUse(
                 f"connection {connection.id!r}: its host_key cannot be read", remedy="Write ssh-ed25519 AAAA..."
             ) from None
-        # What the connection says goes before what the machine knows.
+        # What the connection says goes before what the machine knows, and holds whatever else is allowed.
+        client.get_host_keys().clear()
         client.get_host_keys().add(name, key.get_name(), key)
-    trusting = _flag(connection, "no_host_key_check", False) and not text
+        trusting = False
     policy = paramiko.MissingHostKeyPolicy()
     policy.missing_host_key = _accept if trusting else _refuse  # type: ignore[method-assign]
     client.set_missing_host_key_policy(policy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,6 +103,8 @@ class Sessions:
             raise error_of(status, path) from None
         except Broken as broken:
             raise self._away(str(broken), path) from None
+        except struct.error:
+            raise self._away("does not speak SFTP", path) from None
         except (EOFError, OSError) as error:
             raise self._away(f"hung up ({type(error).__name__})", path) from None
 

@@ -307,9 +307,15 @@ def test_known_hosts_are_believed(sftp: dict[str, Any], monkeypatch: pytest.Monk
     known.write_text(f"[{sftp['host']}]:{sftp['port']} {other}\n")
     with opened(sftp, extra={"host_key": ""}) as store, pytest.raises(PermissionDenied, match="another host key"):
         store.stat("/")
-    changed = {"host_key": "", "allow_host_key_change": True, "no_host_key_check": True}
-    with opened(sftp, extra=changed) as store:
+    with opened(sftp, extra={"host_key": "", "allow_host_key_change": True}) as store:
         assert store.stat("/").kind is Kind.DIRECTORY
+    wrong = {"host_key": other, "allow_host_key_change": True, "no_host_key_check": True}
+    with opened(sftp, extra=wrong) as store, pytest.raises(PermissionDenied, match="another host key"):
+        store.stat("/")
+    known.write_text("")
+    changed = {"host_key": "", "allow_host_key_change": True}
+    with opened(sftp, extra=changed) as store, pytest.raises(PermissionDenied, match="nothing names"):
+        store.stat("/")
 
 
 def test_a_server_that_is_away_is_told_soon(sftp: dict[str, Any]) -> None:
