@@ -23,7 +23,7 @@ from airflow_datamove.stores.connection import Connection
 from airflow_datamove.stores.gcs import GcsStore
 from airflow_datamove.stores.gcs_client import BucketClient
 from airflow_datamove.stores.google_login import google_login
-from tests.stores.scripted_server import Answered, Asked, scripted_server
+from tests.stores.function_server import Answered, Asked, function_server
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +117,7 @@ def test_a_token_that_is_refused_is_renewed_once() -> None:
         return Answered(200, b'{"name":"f","size":"3","generation":"1"}' if "alt=media" not in asked.target else b"abc")
 
     with (
-        scripted_server(answer) as server,
+        function_server(answer) as server,
         GcsStore(BucketClient(google_login(_connection(lambda: credentials, endpoint=server.url)), "b")) as store,
     ):
         assert store.stat("/f").size == 3
@@ -148,7 +148,7 @@ _REASON = '{{"error":{{"code":{0},"message":"{1}","errors":[{{"reason":"{2}"}}]}
 def test_a_refusal_is_told_in_our_words(status: int, message: str, reason: str, expected: type[Exception]) -> None:
     """As "HTTP status and error codes for JSON" of the vendor has them; the emulator gives none of these."""
     body = _REASON.format(status, message, reason).encode()
-    with scripted_server(lambda asked: Answered(status, body, {"Retry-After": "0"})) as server:
+    with function_server(lambda asked: Answered(status, body, {"Retry-After": "0"})) as server:
         store = GcsStore(BucketClient(google_login(_connection(is_anonymous=True, endpoint=server.url)), "b"))
         with store, pytest.raises(expected) as caught:
             store.put("/f", memoryview(b"content"))

@@ -15,7 +15,7 @@ from airflow_datamove.stores.connection import Connection
 from airflow_datamove.stores.hdfs import HdfsStore
 from airflow_datamove.stores.hdfs_login import hdfs_login
 from airflow_datamove.stores.webhdfs import WebHdfs
-from tests.stores.scripted_server import Answered, Asked, scripted_server
+from tests.stores.function_server import Answered, Asked, function_server
 
 _STATUS = b'{"FileStatus":{"type":"FILE","modificationTime":1000,"length":3,"fileId":7,"pathSuffix":""}}'
 
@@ -82,7 +82,7 @@ def _store(port: int, **extra: Any) -> HdfsStore:
 
 def test_one_proof_is_enough_for_all_calls_of_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     spnego, node = _Spnego(monkeypatch), _NameNode()
-    with scripted_server(node) as server, _store(server.port) as store:
+    with function_server(node) as server, _store(server.port) as store:
         threads = [threading.Thread(target=store.stat, args=("/f",)) for _ in range(8)]
         for thread in threads:
             thread.start()
@@ -107,7 +107,7 @@ def test_one_proof_is_enough_for_all_calls_of_all_threads(monkeypatch: pytest.Mo
 def test_the_first_call_may_be_the_one_for_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     _Spnego(monkeypatch)
     node = _NameNode()
-    with scripted_server(node) as server, _store(server.port) as store:
+    with function_server(node) as server, _store(server.port) as store:
         node.port = server.port
         with store.open("/f") as reader:
             assert reader.read() == b"abc"
@@ -118,7 +118,7 @@ def test_a_server_that_cannot_prove_who_it_is_is_refused(monkeypatch: pytest.Mon
     _Spnego(monkeypatch)
     node = _NameNode()
     node.proves = proves
-    with scripted_server(node) as server, _store(server.port) as store, pytest.raises(PermissionDenied) as caught:
+    with function_server(node) as server, _store(server.port) as store, pytest.raises(PermissionDenied) as caught:
         store.stat("/f")
     assert "c2VjcmV0" not in str(caught.value)
 
@@ -127,7 +127,7 @@ def test_a_proof_that_is_refused_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     _Spnego(monkeypatch)
     answer = Answered(401, b"", {"WWW-Authenticate": "Negotiate"})
     with (
-        scripted_server(lambda asked: answer) as server,
+        function_server(lambda asked: answer) as server,
         _store(server.port) as store,
         pytest.raises(PermissionDenied, match="does not know"),
     ):
@@ -137,7 +137,7 @@ def test_a_proof_that_is_refused_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_without_the_library_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spnego", None)
     with (
-        scripted_server(_NameNode()) as server,
+        function_server(_NameNode()) as server,
         _store(server.port) as store,
         pytest.raises(WrongUse, match=r"airflow-datamove\[kerberos\]"),
     ):

@@ -16,8 +16,8 @@ from airflow_datamove.stores.hdfs import HdfsStore
 from airflow_datamove.stores.hdfs_login import hdfs_login
 from airflow_datamove.stores.webhdfs import WebHdfs
 from tests.stores.dead_server import unused_port
+from tests.stores.function_server import Answered, Asked, function_server
 from tests.stores.places import get, put
-from tests.stores.scripted_server import Answered, Asked, scripted_server
 
 
 def _store(*hosts: str, **fields: Any) -> HdfsStore:
@@ -84,7 +84,7 @@ class _HttpFs:
 def test_httpfs_takes_and_gives_bytes_and_its_crc_is_compared() -> None:
     server = _HttpFs()
     with (
-        scripted_server(server) as script,
+        function_server(server) as script,
         _store("127.0.0.1", port=script.port, login="me", schema="gateway") as store,
     ):
         made, verified_by = store.put("/d/f", memoryview(b"content"), Attributes(5.0))
@@ -118,7 +118,7 @@ def _asks(asked: list[Asked], operation: str) -> int:
 def test_a_read_asks_once_whether_the_file_is_the_same_and_only_at_its_end() -> None:
     server = _HttpFs()
     with (
-        scripted_server(server) as script,
+        function_server(server) as script,
         _store("127.0.0.1", port=script.port, login="me", schema="gateway") as store,
     ):
         version = store.put("/f", memoryview(b"x" * 1000)).entry.version
@@ -156,8 +156,8 @@ def test_a_data_node_that_is_away_is_left_out() -> None:
         return Answered(200)
 
     with (
-        scripted_server(lambda asked: Answered(201) if asked.method == "PUT" else Answered(200, b"abc")) as data_node,
-        scripted_server(name_node) as server,
+        function_server(lambda asked: Answered(201) if asked.method == "PUT" else Answered(200, b"abc")) as data_node,
+        function_server(name_node) as server,
         _store("127.0.0.1", port=server.port) as store,
     ):
         assert get(store, "/f") == b"abc"
@@ -174,7 +174,7 @@ def test_the_only_data_node_that_is_away_is_told() -> None:
             return _remote("IOException", "Failed to find datanode, suggest to check cluster health")
         return Answered(307, b"", {"Location": f"http://127.0.0.1:{away}/x?op=x"})
 
-    with scripted_server(answer) as server, _store("127.0.0.1", port=server.port) as store:
+    with function_server(answer) as server, _store("127.0.0.1", port=server.port) as store:
         with pytest.raises(StoreUnavailable, match=r"/f: the data node .* cannot be reached"):
             store.open("/f")
         with pytest.raises(StoreUnavailable, match="the data node"):
@@ -187,8 +187,8 @@ def test_the_standby_is_passed_over_and_the_active_one_kept_to() -> None:
     status = {"type": "FILE", "modificationTime": 1, "length": 3, "fileId": 1}
     active = Answered(200, json.dumps({"FileStatus": status}).encode())
     with (
-        scripted_server(lambda asked: _remote("StandbyException", "not supported in state standby")) as standby,
-        scripted_server(lambda asked: active) as other,
+        function_server(lambda asked: _remote("StandbyException", "not supported in state standby")) as standby,
+        function_server(lambda asked: active) as other,
         _store(f"127.0.0.1:{standby.port}", f"127.0.0.1:{other.port}") as store,
     ):
         for _ in range(5):
@@ -203,7 +203,7 @@ def test_the_standby_is_passed_over_and_the_active_one_kept_to() -> None:
 
 def test_a_concatenation_is_sent_once() -> None:
     """Whether it was carried out cannot be known when the answer is lost."""
-    with scripted_server(lambda asked: Answered(500)) as server, _store("127.0.0.1", port=server.port) as store:
+    with function_server(lambda asked: Answered(500)) as server, _store("127.0.0.1", port=server.port) as store:
         with pytest.raises(StoreUnavailable):
             store._web.call("POST", "CONCAT", "/f", {"sources": "/g"}, once=True)
         assert len(server.asked) == 1
@@ -212,7 +212,7 @@ def test_a_concatenation_is_sent_once() -> None:
 def test_too_many_requests_is_throttled() -> None:
     answer = Answered(429, b"", {"Retry-After": "100"})
     with (
-        scripted_server(lambda asked: answer) as server,
+        function_server(lambda asked: answer) as server,
         _store("127.0.0.1", port=server.port) as store,
         pytest.raises(Throttled) as caught,
     ):
