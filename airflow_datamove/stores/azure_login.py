@@ -35,12 +35,14 @@ class AzureAccount:
 def azure_account(connection: Connection) -> AzureAccount:
     """The account of a connection.
 
-    What is written in the connection is taken from there, in this order: extra ``connection_string``; extra ``tenant_id`` with login and password as a client's id and secret (extra
-    ``client_secret_auth_config``: more for that); extra ``public_read``; extra ``shared_access_key``; extra
-    ``sas_token``, which may be a whole URL; the password, or extra ``account_key``, as the account's key or a SAS; else
-    what the environment gives (``DefaultAzureCredential`` with ``managed_identity_client_id`` and
-    ``workload_identity_tenant_id``). Where that asks for a token and the connection can make a ``BlobServiceClient``
-    (``native``), that one's credential is taken: importing the SDK costs a second, so not for a key. The account is the host, a URL or a name, else the login.
+    What is written in the connection is taken from there, in this order: extra ``connection_string``; extra
+    ``tenant_id`` with login and password as a client's id and secret (extra ``client_secret_auth_config``: more for
+    that); extra ``public_read``; extra ``shared_access_key``; extra ``sas_token``, which may be a whole URL; the
+    password, or extra ``account_key``, as the account's key or a SAS; else what the environment gives
+    (``DefaultAzureCredential`` with ``managed_identity_client_id`` and ``workload_identity_tenant_id``). Where that
+    asks for a token and the connection can make a ``BlobServiceClient`` (``native``), that one's credential is
+    taken: importing the SDK costs a second, so not for a key. The account is the host, a URL or a name, else the
+    login.
 
     :raises WrongUse: if the connection names no account, or carries something that is no credential.
     """

@@ -87,27 +87,32 @@ class _LocalStore(Store):
             os.close(directory)
 
     def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> Reader:
-        with errors(path):
+        try:
             # O_NONBLOCK: a named pipe must not hang the opening.
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            file = io.FileIO(handle, "r")
+        except (OSError, ValueError) as error:
+            raise _any_translated(error, path) from error
         found = entry_of(path, os.fstat(handle))
         if found.kind is not Kind.FILE or (version is not None and found.version != version):
-            file.close()
+            os.close(handle)
             if found.kind is not Kind.FILE:
                 raise NotFound("not a file", path=path)
             raise SourceChanged(f"{path} changed")
-        file.seek(offset)
-        return cast(Reader, _Reader(file, path, length, version))
+        if offset:
+            os.lseek(handle, offset, os.SEEK_SET)
+        return cast(Reader, _Reader(handle, path, length, version))
 
     def create(self, path: str, *, size: int, attributes: Attributes = NO_ATTRIBUTES) -> Writer:
         return _Writer(path, size, attributes.modified)
 
     def put(self, path: str, data: memoryview, attributes: Attributes = NO_ATTRIBUTES, pace: Pace = no_pace) -> Put:
         pace(len(data))
-        with _Writer(path, len(data), attributes.modified) as writer:
+        writer = _Writer(path, len(data), attributes.modified)
+        try:
             writer.write(data)
             return Put(writer.commit(), writer.verified_by)
+        finally:
+            writer.abort()
 
     def upload(
         self, path: str, *, size: int, part_size: int, identity: str, attributes: Attributes = NO_ATTRIBUTES
@@ -148,8 +153,8 @@ class _LocalStore(Store):
 
 
 class _Reader(io.RawIOBase):
-    def __init__(self, file: io.FileIO, path: str, length: int | None, version: str | None) -> None:
-        self._file, self._path, self._left, self._version = file, path, length, version
+    def __init__(self, handle: int, path: str, length: int | None, version: str | None) -> None:
+        self._handle, self._path, self._left, self._version = handle, path, length, version
 
     def readable(self) -> bool:
         return True
@@ -157,16 +162,20 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         if self._left is not None:
             buffer = memoryview(buffer)[: self._left]
-        with errors(self._path):
-            count = self._file.readinto(buffer) or 0
+        try:
+            count = os.readv(self._handle, [buffer])
+        except OSError as error:
+            raise _translated(error, self._path) from error
         if self._left is not None:
             self._left -= count
-        if count == 0 and self._version not in (None, entry_of(self._path, os.fstat(self._file.fileno())).version):
+        if count == 0 and self._version not in (None, entry_of(self._path, os.fstat(self._handle)).version):
             raise SourceChanged(f"{self._path} changed while it was read")
         return count
 
     def close(self) -> None:
-        self._file.close()
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
         super().close()
 
 
@@ -180,36 +189,39 @@ class _Writer(Writer):
             self._temporary = temporary_path(path)
             self._handle = open_new(path, self._temporary, os.O_WRONLY | os.O_EXCL)
         with errors(path):
-            os.ftruncate(self._handle, 0)
-        self._open = True
+            if os.fstat(self._handle).st_size:
+                os.ftruncate(self._handle, 0)
+        self._written = 0
         self._published = False
 
     def write(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         while view:
-            with errors(self._path):
-                view = view[os.write(self._handle, view) :]
+            try:
+                count = os.write(self._handle, view)
+            except OSError as error:
+                raise _translated(error, self._path) from error
+            self._written += count
+            view = view[count:]
 
     def commit(self) -> Entry:
+        if self._written != self._size:
+            raise VerificationFailed(f"{self._path}: {self._written} bytes arrived where {self._size} were announced")
         with errors(self._path):
-            found = os.fstat(self._handle).st_size
-            if found != self._size:
-                raise VerificationFailed(f"{self._path}: {found} bytes arrived where {self._size} were announced")
             entry = publish(self._handle, self._temporary, self._path, self._modified)
-            self._published = True
-            self._close()
+        self._published = True
+        if entry.size != self._size:
+            raise VerificationFailed(f"{self._path}: {entry.size} bytes arrived where {self._size} were announced")
         return entry
 
     def abort(self) -> None:
-        self._close()
+        if self._handle < 0:
+            return
+        os.close(self._handle)
+        self._handle = -1
         if not self._published:
             with suppress(OSError):
                 os.unlink(self._temporary)
-
-    def _close(self) -> None:
-        if self._open:
-            self._open = False
-            os.close(self._handle)
 
 
 def open_new(path: str, temporary: str, flags: int) -> int:
@@ -278,10 +290,14 @@ def errors(path: str) -> Iterator[None]:
     """Turns the system's errors into ours."""
     try:
         yield
-    except OSError as error:
-        raise _translated(error, path) from error
-    except (UnicodeEncodeError, ValueError) as error:
-        raise NotSupported("a name that this system cannot hold", path=path) from error
+    except (OSError, ValueError) as error:
+        raise _any_translated(error, path) from error
+
+
+def _any_translated(error: OSError | ValueError, path: str) -> StoreError:
+    if isinstance(error, OSError):
+        return _translated(error, path)
+    return NotSupported("a name that this system cannot hold", path=path)
 
 
 def _translated(error: OSError, path: str) -> StoreError:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 BUDGET = 128 * 2**20
 """Bytes."""
+_SMALL = 2**15
+"""Bytes; what each thread may have of it besides is no matter."""
 
 
 class Buffers:
@@ -26,6 +28,9 @@ class Buffers:
     @contextmanager
     def lend(self, size: int) -> Iterator[memoryview]:
         """A buffer of exactly ``size`` bytes, whatever they are; never use it after the block."""
+        if size <= _SMALL:  # cheaper to make than to account for
+            yield memoryview(bytearray(size))
+            return
         buffer = self._take(size)
         try:
             with memoryview(buffer) as view, view[:size] as exact:
