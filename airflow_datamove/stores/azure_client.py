@@ -11,7 +11,8 @@ from airflow_datamove.stores.azure_answers import NAME, failure
 from airflow_datamove.stores.azure_credential import decoded_query
 from airflow_datamove.stores.azure_login import AzureAccount
 from airflow_datamove.stores.contract import Pace, no_pace
-from airflow_datamove.stores.http_client import Answer, Headers, HttpClient, Stream
+from airflow_datamove.stores.http_client import Answer, HttpClient, Stream
+from airflow_datamove.stores.http_connection import Headers
 
 VERSION = "2021-12-02"
 """Of the service's interface: old enough for every account, and it has all that is used here."""

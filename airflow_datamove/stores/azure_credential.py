@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from airflow_datamove.errors import DatamoveError, PermissionDenied, WrongUse
-from airflow_datamove.stores.http_client import Headers
+from airflow_datamove.stores.http_connection import Headers
 
 SCOPE = "https://storage.azure.com/.default"
 _RENEW_SECONDS = 300.0

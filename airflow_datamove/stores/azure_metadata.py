@@ -15,7 +15,7 @@ from typing import Final
 from airflow_datamove.stores import modified as times
 from airflow_datamove.stores.azure_answers import quoted, when
 from airflow_datamove.stores.contract import Attributes, Entry, Kind
-from airflow_datamove.stores.http_client import Headers
+from airflow_datamove.stores.http_connection import Headers
 
 FOLDER = "hdi_isfolder"
 """Hadoop's mark on a blob that is a directory, and the service's own in a hierarchical account."""

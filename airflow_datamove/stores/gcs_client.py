@@ -15,7 +15,8 @@ from airflow_datamove.errors import StoreError, VerificationFailed
 from airflow_datamove.stores.contract import Entry, Pace, no_pace
 from airflow_datamove.stores.gcs_answers import FIELDS, NAME, entry_of, failure
 from airflow_datamove.stores.google_login import GoogleLogin
-from airflow_datamove.stores.http_client import Answer, Headers, HttpClient, Stream
+from airflow_datamove.stores.http_client import Answer, HttpClient, Stream
+from airflow_datamove.stores.http_connection import Headers
 
 _NOTHING: Mapping[str, str] = {}
 _JSON: Mapping[str, str] = {"content-type": "application/json; charset=utf-8"}

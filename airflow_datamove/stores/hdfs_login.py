@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from airflow_datamove.errors import WrongUse
 from airflow_datamove.stores.connection import Connection
-from airflow_datamove.stores.http_client import default_tls
+from airflow_datamove.stores.http_connection import default_tls
 
 _PORT, _PORT_TLS = 9870, 9871
 

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from airflow_datamove.errors import PermissionDenied, WrongUse
-from airflow_datamove.stores.http_client import Answer, Headers
+from airflow_datamove.stores.http_client import Answer
+from airflow_datamove.stores.http_connection import Headers
 
 _COOKIE = re.compile(r'hadoop\.auth=("[^"]*"|[^;,\s]*)')
 _OFFERED = re.compile(r"Negotiate(?:\s+([A-Za-z0-9+/=]+))?", re.IGNORECASE)

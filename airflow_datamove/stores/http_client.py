@@ -9,42 +9,24 @@ in chunks, no trailers, no upgrades.
 from __future__ import annotations
 
 import io
-import os
 import random
-import socket
 import ssl
-import struct
 import threading
 import time
-import urllib.request
-from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from airflow_datamove.errors import StoreUnavailable, Throttled, WrongUse
 from airflow_datamove.stores.contract import Pace, no_pace
+from airflow_datamove.stores.http_connection import Connection, Cut, Headers, default_tls, proxy_for
 
-CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 60.0
 _SEND = 2**18
 _RECEIVE = 2**20
-_HEAD = 2**16
-_LONGEST_HEAD = 2**18
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 20.0
 _BUSY = (429, 503)
 _TRANSIENT = (408, 429, 500, 502, 503, 504)
-
-Headers = Mapping[str, str]
-"""Names in lower case."""
-
-
-class _Cut(Exception):
-    """The connection broke, or the server did not answer in time."""
-
-    def __init__(self, how: str, *, answered: bool = False) -> None:
-        super().__init__(how)
-        self.answered = answered
 
 
 @dataclass(slots=True)
@@ -76,8 +58,8 @@ class HttpClient:
     _address: tuple[str, int] = field(init=False)
     _secure: bool = field(init=False)
     _proxy: str = field(init=False, default="")
-    _idle: list[_Connection] = field(init=False, default_factory=list)
-    _busy: set[_Connection] = field(init=False, default_factory=set)
+    _idle: list[Connection] = field(init=False, default_factory=list)
+    _busy: set[Connection] = field(init=False, default_factory=set)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _closed: bool = field(init=False, default=False)
 
@@ -93,7 +75,7 @@ class HttpClient:
         self._address = (parts.hostname, port or (443 if self._secure else 80))
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         self.host = f"{host}:{port}" if port and port != (443 if self._secure else 80) else host
-        self._proxy = _proxy_for(parts.scheme, parts.hostname)
+        self._proxy = proxy_for(parts.scheme, parts.hostname)
         if self._secure and self.tls is None:
             self.tls = default_tls()
 
@@ -123,7 +105,7 @@ class HttpClient:
             try:
                 connection = self._connection(fresh=attempt > 1)
                 answer = self._exchange(connection, method, target, headers, body, pace)
-            except _Cut as cut:
+            except Cut as cut:
                 self._drop(connection)
                 stale = connection is not None and connection.used and not cut.answered
                 if self._closed or (last or not (repeatable or stale)):
@@ -161,7 +143,7 @@ class HttpClient:
                 if status in (200, 206) and method != "HEAD":
                     return Stream(self, connection, Answer(status, found))
                 answer = Answer(status, found, connection.receive_body(method, status, found))
-            except _Cut as cut:
+            except Cut as cut:
                 self._drop(connection)
                 if self._closed or last:
                     raise self.away(str(cut)) from None
@@ -202,7 +184,7 @@ class HttpClient:
 
     def _exchange(
         self,
-        connection: _Connection,
+        connection: Connection,
         method: str,
         target: str,
         headers: Headers | Callable[[], Headers],
@@ -223,7 +205,7 @@ class HttpClient:
                     piece = view[start : start + _SEND]
                     pace(len(piece))
                     connection.send(piece)
-            except _Cut:
+            except Cut:
                 # The server may have said why before it hung up.
                 status, found = connection.receive_head()
                 if status < 400:
@@ -242,9 +224,9 @@ class HttpClient:
                 raise WrongUse(f"a header for {self.name} would hold a line break")
         return lines
 
-    def _connection(self, *, fresh: bool) -> _Connection:
+    def _connection(self, *, fresh: bool) -> Connection:
         if self._closed:
-            raise _Cut("was given up")
+            raise Cut("was given up")
         connection = None
         if not fresh:
             try:
@@ -253,12 +235,12 @@ class HttpClient:
             except IndexError:
                 pass
         if connection is None:
-            connection = _Connection(self._address, self._secure, self.tls, self.answer_seconds, self._proxy)
+            connection = Connection(self._address, self._secure, self.tls, self.answer_seconds, self._proxy)
         with self._lock:
             self._busy.add(connection)
         return connection
 
-    def _give_back(self, connection: _Connection, headers: Headers) -> None:
+    def _give_back(self, connection: Connection, headers: Headers) -> None:
         with self._lock:
             self._busy.discard(connection)
         if self._closed or headers.get("connection", "").lower() == "close":
@@ -266,7 +248,7 @@ class HttpClient:
         else:
             self._idle.append(connection)
 
-    def _drop(self, connection: _Connection | None) -> None:
+    def _drop(self, connection: Connection | None) -> None:
         if connection is not None:
             with self._lock:
                 self._busy.discard(connection)
@@ -282,7 +264,7 @@ class HttpClient:
 class Stream(io.RawIOBase):
     """The body of an answer; see :meth:`HttpClient.stream`. Closing it early closes its connection."""
 
-    def __init__(self, client: HttpClient, connection: _Connection | None, answer: Answer) -> None:
+    def __init__(self, client: HttpClient, connection: Connection | None, answer: Answer) -> None:
         self._client, self._connection = client, connection
         self.answer = answer
         """Status and headers; the body only where the status is neither 200 nor 206."""
@@ -317,7 +299,7 @@ class Stream(io.RawIOBase):
                 if self._chunk == 0 and count:
                     connection.receive_line()
                 if count == 0:
-                    raise _Cut("hung up before the end")
+                    raise Cut("hung up before the end")
                 return count
             if self.left is None:
                 count = connection.receive_into(view)
@@ -326,12 +308,12 @@ class Stream(io.RawIOBase):
                 return count
             count = connection.receive_into(view[: self.left]) if self.left else 0
             if count == 0 and self.left:
-                raise _Cut(f"hung up {self.left} bytes before the end")
+                raise Cut(f"hung up {self.left} bytes before the end")
             self.left -= count
             if self.left == 0:
                 self._finish()
             return count
-        except _Cut as cut:
+        except Cut as cut:
             self.close()
             raise self._client.away(str(cut)) from None
 
@@ -345,178 +327,6 @@ class Stream(io.RawIOBase):
         connection, self._connection = self._connection, None
         if connection is not None:
             self._client._give_back(connection, self.answer.headers)
-
-
-class _Connection:
-    """One connection. Everything that goes wrong is a :class:`_Cut`."""
-
-    __slots__ = ("_buffer", "_socket", "_waitall", "used")
-
-    def __init__(
-        self, address: tuple[str, int], secure: bool, tls: ssl.SSLContext | None, seconds: float, proxy: str
-    ) -> None:
-        self.used = False
-        self._buffer = b""
-        try:
-            sock = _tunnel(proxy, address) if proxy else socket.create_connection(address, CONNECT_SECONDS)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if secure and tls is not None:
-                sock.settimeout(seconds)
-                sock = tls.wrap_socket(sock, server_hostname=address[0])
-                self._waitall = 0
-            else:
-                # The system's own time-outs keep the socket blocking, so that one call can wait for a whole buffer.
-                sock.settimeout(None)
-                limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-                self._waitall = socket.MSG_WAITALL
-        except ssl.SSLError as error:
-            raise _Cut(f"has a certificate or a protocol that is refused ({error.reason or 'TLS'})") from None
-        except OSError as error:
-            how = "did not answer in time" if isinstance(error, TimeoutError) else "cannot be reached"
-            raise _Cut(how) from None
-        self._socket = sock
-
-    def send_head(self, method: str, target: str, lines: Iterable[str], body: bytes | memoryview = b"") -> None:
-        head = "\r\n".join((f"{method} {target} HTTP/1.1", *lines, "", "")).encode("latin-1")
-        if len(body) <= 2**16:
-            self.send(b"".join((head, body)) if len(body) else head)
-        else:
-            self.send(head)
-            self.send(body)
-
-    def send(self, data: bytes | memoryview) -> None:
-        try:
-            self._socket.sendall(data)
-        except OSError as error:
-            raise _cut(error) from None
-
-    def receive_head(self) -> tuple[int, dict[str, str]]:
-        while True:
-            head = self._until(b"\r\n\r\n")
-            first, *lines = head.decode("latin-1").split("\r\n")
-            if not first.startswith("HTTP/1."):
-                raise _Cut("does not speak HTTP", answered=True)
-            try:
-                status = int(first[9:12])
-            except ValueError:
-                raise _Cut("does not speak HTTP", answered=True) from None
-            if status >= 200:
-                break
-        headers: dict[str, str] = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        if not headers.get("content-length", "0").isdecimal():
-            raise _Cut("does not speak HTTP", answered=True)
-        if first.startswith("HTTP/1.0") and "connection" not in headers:
-            headers["connection"] = "close"
-        return status, headers
-
-    def receive_body(self, method: str, status: int, headers: Headers) -> bytes:
-        if method == "HEAD" or status in (204, 304):
-            return b""
-        if headers.get("transfer-encoding", "").lower() == "chunked":
-            pieces = []
-            while size := self.receive_chunk_size():
-                pieces.append(self._exactly(size))
-                self.receive_line()
-            return b"".join(pieces)
-        length = headers.get("content-length")
-        if length is not None:
-            return self._exactly(int(length))
-        if headers.get("connection", "").lower() != "close":
-            return b""
-        rest = [self._buffer]
-        self._buffer = b""
-        while piece := self._some():
-            rest.append(piece)
-        return b"".join(rest)
-
-    def receive_into(self, view: memoryview) -> int:
-        """Up to ``len(view)`` bytes; 0 at the end of the connection."""
-        if self._buffer:
-            count = min(len(view), len(self._buffer))
-            view[:count] = self._buffer[:count]
-            self._buffer = self._buffer[count:]
-            return count
-        try:
-            return self._socket.recv_into(view, 0, self._waitall)
-        except OSError as error:
-            raise _cut(error, answered=True) from None
-
-    def receive_chunk_size(self) -> int:
-        """The size of the next chunk of a body; after 0, the last, the body is over."""
-        line = self.receive_line()
-        try:
-            size = int(line.partition(b";")[0], 16)
-        except ValueError:
-            raise _Cut("does not speak HTTP", answered=True) from None
-        if size == 0:
-            while self.receive_line():
-                pass
-        return size
-
-    def receive_line(self) -> bytes:
-        return self._until(b"\r\n")
-
-    def shut_down(self) -> None:
-        """Wakes whoever waits for this connection."""
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return
-
-    def close(self) -> None:
-        try:
-            self._socket.close()
-        except OSError:
-            return
-
-    def _until(self, end: bytes) -> bytes:
-        buffer = self._buffer
-        while (at := buffer.find(end)) < 0:
-            if len(buffer) > _LONGEST_HEAD:
-                raise _Cut("does not speak HTTP", answered=True)
-            piece = self._some()
-            if not piece:
-                raise _Cut("hung up without an answer", answered=bool(buffer))
-            buffer = buffer + piece if buffer else piece
-        self._buffer = buffer[at + len(end) :]
-        return buffer[:at]
-
-    def _exactly(self, size: int) -> bytes:
-        have = len(self._buffer)
-        if have >= size:
-            whole, self._buffer = self._buffer[:size], self._buffer[size:]
-            return whole
-        data = bytearray(size)
-        data[:have] = self._buffer
-        self._buffer = b""
-        view = memoryview(data)
-        while have < size:
-            count = self.receive_into(view[have:])
-            if count == 0:
-                raise _Cut(f"hung up {size - have} bytes before the end", answered=True)
-            have += count
-        return bytes(data)
-
-    def _some(self) -> bytes:
-        try:
-            return self._socket.recv(_HEAD)
-        except OSError as error:
-            raise _cut(error) from None
-
-
-def default_tls() -> ssl.SSLContext:
-    """TLS with the system's certificates, or with those that ``REQUESTS_CA_BUNDLE`` or ``SSL_CERT_FILE`` names."""
-    return ssl.create_default_context(cafile=os.environ.get("REQUESTS_CA_BUNDLE") or None)
-
-
-def _cut(error: OSError, *, answered: bool = False) -> _Cut:
-    late = isinstance(error, (TimeoutError, BlockingIOError))
-    return _Cut("did not answer in time" if late else "hung up", answered=answered)
 
 
 def _retry_after(headers: Headers) -> float | None:
@@ -533,31 +343,3 @@ def _retry_after(headers: Headers) -> float | None:
             return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
         except ValueError:
             return None
-
-
-def _proxy_for(scheme: str, host: str) -> str:
-    """The proxy that the environment names for a host (``HTTPS_PROXY``, ``NO_PROXY``): for https alone, by a tunnel."""
-    if scheme != "https" or urllib.request.proxy_bypass(host):
-        return ""
-    return urllib.request.getproxies().get("https", "")
-
-
-def _tunnel(proxy: str, address: tuple[str, int]) -> socket.socket:
-    """A connection through a proxy (RFC 9110, 9.3.6)."""
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    sock = socket.create_connection((parts.hostname or "", parts.port or 3128), CONNECT_SECONDS)
-    login = ""
-    if parts.username:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        login = f"Proxy-Authorization: Basic {b64encode(pair.encode()).decode()}\r\n"
-    where = f"{address[0]}:{address[1]}"
-    sock.sendall(f"CONNECT {where} HTTP/1.1\r\nHost: {where}\r\n{login}\r\n".encode())
-    head = b""
-    while b"\r\n\r\n" not in head:
-        piece = sock.recv(4096)
-        if not piece or len(head) > _HEAD:
-            raise ConnectionError("the proxy hung up")
-        head += piece
-    if head.split(b" ", 2)[1] != b"200":
-        raise ConnectionError("the proxy refuses")
-    return sock

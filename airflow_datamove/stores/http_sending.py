@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from airflow_datamove.stores.http_client import Answer, Headers, HttpClient, _Connection, _Cut
+from airflow_datamove.stores.http_client import Answer, HttpClient
+from airflow_datamove.stores.http_connection import Connection, Cut, Headers
 
 
 class Sending:
@@ -18,12 +19,12 @@ class Sending:
     def __init__(self, client: HttpClient, target: str, headers: Headers, size: int) -> None:
         self._client = client
         self._answer: Answer | None = None
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         try:
             self._connection = client._connection(fresh=True)
             lines = client._headers(headers, size, "PUT")
             self._connection.send_head("PUT", target, lines)
-        except _Cut as cut:
+        except Cut as cut:
             self.abort()
             raise client.away(str(cut)) from None
 
@@ -36,9 +37,9 @@ class Sending:
             return self._answer
         try:
             self._connection.send(data)
-        except _Cut as cut:
+        except Cut as cut:
             # The server may have said why before it hung up.
-            with suppress(_Cut):
+            with suppress(Cut):
                 self._receive()
             self.abort()
             if self._answer is None or self._answer.status < 400:
@@ -54,7 +55,7 @@ class Sending:
         try:
             if self._answer is None:
                 self._receive()
-        except _Cut as cut:
+        except Cut as cut:
             raise self._client.away(str(cut)) from None
         finally:
             self.abort()
@@ -69,6 +70,6 @@ class Sending:
     def _receive(self) -> None:
         connection = self._connection
         if connection is None:
-            raise _Cut("has hung up")
+            raise Cut("has hung up")
         status, found = connection.receive_head()
         self._answer = Answer(status, found, connection.receive_body("PUT", status, found))

@@ -18,7 +18,8 @@ from airflow_datamove.errors import (
     Throttled,
 )
 from airflow_datamove.stores.contract import Entry, Kind
-from airflow_datamove.stores.http_client import Answer, Headers
+from airflow_datamove.stores.http_client import Answer
+from airflow_datamove.stores.http_connection import Headers
 
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _STRONG = re.compile(r'"[^"]*"')

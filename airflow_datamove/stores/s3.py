@@ -44,7 +44,8 @@ from airflow_datamove.stores.contract import (
     Upload,
     no_pace,
 )
-from airflow_datamove.stores.http_client import Answer, Headers
+from airflow_datamove.stores.http_client import Answer
+from airflow_datamove.stores.http_connection import Headers
 from airflow_datamove.stores.keys import FlatStore, children, impossible
 from airflow_datamove.stores.s3_answers import Page, code_of, entry_of, error_of, etag_is_md5, md5_of, page_of
 from airflow_datamove.stores.s3_copy import LARGEST, CopySource, checked, copy_object

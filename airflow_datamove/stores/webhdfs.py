@@ -19,7 +19,8 @@ from airflow_datamove.stores.contract import Pace, no_pace
 from airflow_datamove.stores.hdfs_answers import ELSEWHERE, refusal
 from airflow_datamove.stores.hdfs_login import HdfsLogin
 from airflow_datamove.stores.hdfs_spnego import Proof
-from airflow_datamove.stores.http_client import Answer, Headers, HttpClient, Stream
+from airflow_datamove.stores.http_client import Answer, HttpClient, Stream
+from airflow_datamove.stores.http_connection import Headers
 from airflow_datamove.stores.http_sending import Sending
 
 ANSWER_SECONDS = 30.0
