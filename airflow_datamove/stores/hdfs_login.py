@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from airflow_datamove.errors import WrongUse
+from airflow_datamove.stores.certificates import tls_of
 from airflow_datamove.stores.connection import Connection
 from airflow_datamove.stores.http_connection import default_tls
 
@@ -85,21 +86,15 @@ def _kerberos(connection: Connection) -> bool:
     return _true(said) or str(said).lower() == "kerberos"
 
 
-def _tls(connection: Connection) -> ssl.SSLContext:
-    verify = connection.option("verify", True)
+def _tls(connection: Connection) -> ssl.SSLContext | None:
+    context = tls_of(connection)
     certificate, key = connection.option("cert"), connection.option("key")
-    try:
-        if str(verify).lower() == "true":
-            context = default_tls()
-        elif str(verify).lower() == "false":
-            context = ssl.create_default_context()
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        else:
-            context = ssl.create_default_context(cafile=str(verify))
-        if certificate:
+    if certificate:
+        context = context or default_tls()
+        try:
             context.load_cert_chain(str(certificate), str(key) if key else None)
-    except (OSError, ValueError):
-        raise WrongUse(f"connection {connection.id!r}: its certificates (verify, cert, key) cannot be read") from None
+        except (OSError, ValueError):
+            raise WrongUse(f"connection {connection.id!r}: its certificate (cert, key) cannot be read") from None
     return context
 
 

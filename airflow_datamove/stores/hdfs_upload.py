@@ -4,10 +4,10 @@
 files are gone then (``FSDirConcatOp`` of the name node; it refuses empty files, and files in a snapshot or in an
 encryption zone). So there are, under temporary names that follow from the upload's identity,
 
-* parts, each written under a name of its try's own and renamed when it is whole;
-* while a try commits, a beginning: a file of the first k parts, which the try has claimed by renaming it to a name of
-  its own. It was part 0, or the beginning that a dead try had left. Only who has claimed it appends to it, always the
-  next parts, so its length says which parts are in it, whenever a try dies.
+* parts, each written under a name of its try's own (with ``done``) and renamed when it is whole;
+* while a try commits, a beginning (``upload``): a file of the first k parts, which the try has claimed by renaming it
+  to a name of its own. It was part 0, or the beginning that a dead try had left. Only who has claimed it appends to it,
+  always the next parts, so its length says which parts are in it, whenever a try dies.
 
 The content is published by renaming the beginning when it has become all of it. It is marked with an extended attribute
 first, by which a later try sees that the file is there.
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import random
 import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -81,6 +80,7 @@ class ConcatenatedUpload(Upload):
             folder = folder.rpartition("/")[0]
         self._folder = folder or "/"
         self._base = f"{folder}/file"
+        self._first = random.randrange(10**6)
         self._over = False
 
     def held(self) -> Mapping[int, str | None]:
@@ -97,13 +97,16 @@ class ConcatenatedUpload(Upload):
         """See :class:`Upload`."""
         if len(data) != self._length(index):
             raise StoreError(f"part {index} has {len(data)} bytes, not {self._length(index)}", path=self._path)
-        own = named_path(self._base, uuid.uuid4().hex, "part")
+        # Of this try alone, and of this identity too: whoever ends the upload clears away what a killed try has left.
+        own = named_path(self._base, self._identity, f"{(self._first + index) % 10**6:06d}.done")
         try:
             self._web.write(own, data, self._path, pace)
             found = self._checksums.crc32c(own, self._path) if len(data) else None
             if found is not None and found != crc32c:
                 raise VerificationFailed(f"{self._path}: what arrived of part {index} has another crc32c")
             self._rename(own, part_path(self._base, self._identity, index), "OVERWRITE")
+        except NotFound:
+            raise StoreUnavailable("another try has ended this upload meanwhile", path=self._path) from None
         except BaseException:
             remove(self._web, own)
             raise

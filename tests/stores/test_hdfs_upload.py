@@ -189,6 +189,36 @@ def test_a_part_of_another_length_is_not_held(place: Place) -> None:
     assert dict(parts.begin().held()) == {0: None}
 
 
+def test_what_a_killed_try_was_writing_goes_with_the_upload(place: Place) -> None:
+    store, top = place
+    parts = Parts(store, f"{top}/f")
+    store.put(named_path(parts.path, parts.identity, "123456.done"), memoryview(b"half"))
+    assert dict(parts.begin().held()) == {}
+    whole(parts)
+    assert list(store.leftovers(top)) == []
+
+
+def test_a_part_that_is_cleared_away_while_it_is_written_can_be_tried_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, top = place
+    parts = Parts(store, f"{top}/f")
+    real, ended = WebHdfs.write, list[bool]()
+
+    def write(self: WebHdfs, *given: Any) -> None:
+        real(self, *given)
+        if not ended:
+            ended.append(True)
+            whole(parts)
+
+    monkeypatch.setattr(WebHdfs, "write", write)
+    upload = parts.begin()
+    with pytest.raises(StoreUnavailable):
+        parts.put(upload, (0,))
+    assert upload.commit(parts.whole_crc) == store.stat(parts.path)
+    assert list(store.leftovers(top)) == []
+
+
 def test_a_file_that_another_upload_has_made_is_none_of_this(place: Place) -> None:
     store, top = place
     parts = Parts(store, f"{top}/f")
