@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from airflow_datamove.errors import Cancelled, DatamoveError, SourceChanged, VerificationFailed
+from airflow_datamove.stores.contract import Entry
 from airflow_datamove.transfer.options import Publish
 from airflow_datamove.transfer.parted_file import PartedFile, cut, published
 from airflow_datamove.transfer.passage import Passage
@@ -16,6 +17,8 @@ from airflow_datamove.transfer.plan import FileCopy
 from airflow_datamove.transfer.whole_file import Copied, copy_whole, source_again
 
 Work = Callable[[], "Iterable[Work] | None"]
+_WORTH_ASKING = 2**20
+"""Bytes of a file for which one more request costs little."""
 _CHANGES = 3
 """So many times a source may change under the copy before that is a failure."""
 
@@ -62,7 +65,7 @@ class FileWork:
         passage = self._passage
         self._attempts += 1
         entry = self._item.source
-        if passage.keeps_metadata and entry.metadata is None:
+        if (passage.keeps_metadata and entry.metadata is None) or self._lacks_checksum(entry):
             entry = passage.trying(lambda _: source_again(passage, entry))
             self._item = self._item._replace(source=entry)
         part_size = cut(passage, entry)
@@ -81,6 +84,11 @@ class FileWork:
             self._publish()
             return None
         return [self._span(span) for span in spans]
+
+    def _lacks_checksum(self, entry: Entry) -> bool:
+        """True if its store may tell a checksum that the listing did not."""
+        source = self._passage.source.capabilities
+        return source.checksum is not None and not entry.checksums and entry.size > _WORTH_ASKING
 
     def _whole(self, attempt: int) -> Copied:
         self._attempts += attempt > 1
@@ -151,5 +159,6 @@ class FileWork:
     def _let_go(self, error: BaseException) -> None:
         parted, self._parted = self._parted, None
         if parted is not None:
-            parted.give_up(error)
+            with suppress(DatamoveError):  # the store that has failed may not let it be cleared away either
+                parted.give_up(error)
             parted.close()
