@@ -8,8 +8,8 @@ from airflow.sdk import DAG
 
 from airflow_datamove.generator.copy_dag import copy_arguments, distcp_arguments, task_defaults
 from airflow_datamove.operators.copy import SizeRoutedCopyOperator
-from airflow_datamove.operators.copy_options import MORE
 from airflow_datamove.operators.distcp import DistCpOperator
+from airflow_datamove.scheduling.copy_options import MORE
 from airflow_datamove.scheduling.limits import Limits
 from airflow_datamove.sensors.exists import ExistsSensor
 from airflow_datamove.spec.fields import Lane

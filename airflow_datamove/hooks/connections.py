@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook
+from airflow.sdk import BaseHook, conf
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from airflow_datamove.errors import ConnectionNotFound
@@ -26,7 +26,7 @@ class AirflowConnections:
         :raises ConnectionNotFound: if Airflow has none.
         """
         try:
-            found = from_airflow(BaseHook.get_connection(connection_id))
+            found = _with_security(from_airflow(BaseHook.get_connection(connection_id)))
             return replace(found, native=native_of(found))
         except (AirflowNotFoundException, AirflowRuntimeError) as error:
             raise _not_found(connection_id, error) from None
@@ -72,6 +72,13 @@ def from_airflow(connection: AirflowConnection) -> Connection:
     )
 
 
+def _with_security(connection: Connection) -> Connection:
+    """WebHDFS logs in by Kerberos where Airflow does (``[core] security``), as its own hook has it."""
+    if connection.type != "webhdfs" or conf.get("core", "security", fallback="") != "kerberos":
+        return connection
+    return replace(connection, extra={"use_kerberos": True, **connection.extra})
+
+
 def native_of(connection: Connection) -> Callable[[], Any] | None:
     """What Airflow's own hook makes of a connection, for the ways of logging in that the stores leave to it: a
     ``BlobServiceClient``, Google's credentials, a boto3 session. ``None`` for the other types.
@@ -113,7 +120,7 @@ def _aws_session(connection_id: str) -> Any:
 
 async def _fetch(connection_id: str) -> Connection:
     try:
-        return from_airflow(await BaseHook.aget_connection(connection_id))
+        return _with_security(from_airflow(await BaseHook.aget_connection(connection_id)))
     except (AirflowNotFoundException, AirflowRuntimeError) as error:
         raise _not_found(connection_id, error) from None
 

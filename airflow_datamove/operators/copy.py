@@ -13,9 +13,9 @@ from airflow_datamove.distcp.uri import obstacle
 from airflow_datamove.errors import Cancelled, CopyFailed
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
-from airflow_datamove.operators.copy_options import options_of
 from airflow_datamove.operators.distcp import DistCpOperator
 from airflow_datamove.quantity import format_rate, format_size, parse_size
+from airflow_datamove.scheduling.copy_options import options_of
 from airflow_datamove.spec.request import CopyRequest
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.copy import copy

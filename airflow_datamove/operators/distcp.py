@@ -17,10 +17,10 @@ from airflow_datamove.errors import Cancelled, ClusterUnavailable, TrackingLost
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.hooks.hadoop import HadoopHook
-from airflow_datamove.operators.copy_options import MORE, options_of
 from airflow_datamove.quantity import format_rate, parse_rate
 from airflow_datamove.report import TransferReport
 from airflow_datamove.scheduling.admission import admit
+from airflow_datamove.scheduling.copy_options import MORE, options_of
 from airflow_datamove.scheduling.limits import Limits
 from airflow_datamove.spec.request import CopyRequest, read_request
 from airflow_datamove.stores.registry import open_store

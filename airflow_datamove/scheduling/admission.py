@@ -9,6 +9,7 @@ from __future__ import annotations
 from airflow_datamove.address import Address
 from airflow_datamove.distcp.options import check_properties
 from airflow_datamove.errors import PathConflict, Refused, WrongUse
+from airflow_datamove.scheduling.copy_options import options_of
 from airflow_datamove.scheduling.limits import Limits, lanes_up_to, limits_of
 from airflow_datamove.scheduling.links import slots_of
 from airflow_datamove.spec.fields import LANES
@@ -47,6 +48,10 @@ def refusals(
         found.append(_outside("manifest", request.manifest, "read", limits.read, limits.tenant))
     if request.receipt and not within(request.receipt, limits.write, templates=templates):
         found.append(_outside("receipt", request.receipt, "write", limits.write, limits.tenant))
+    try:
+        options_of(request)
+    except WrongUse as error:
+        found.append(Problem((), error.message, error.remedy))
     wanted = request.lane or lane or "normal"
     if wanted in LANES and wanted not in lanes_up_to(limits.max_lane):
         allowed = ", ".join(lanes_up_to(limits.max_lane))

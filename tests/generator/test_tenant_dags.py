@@ -71,6 +71,18 @@ def test_a_pipeline_waits_then_copies(home: Path) -> None:
     }
 
 
+def test_a_steps_wishes_reach_its_operator(home: Path) -> None:
+    file = home / "tenants" / "acme" / "orders.pipeline.yaml"
+    wishes = (
+        "      include: ['*.csv', '{{ ds }}/*']\n      publish: together\n      min_age: 1h\n      max_delete: 10%\n"
+    )
+    file.write_text(file.read_text() + wishes)
+    dag = build_dags(home, "acme", file="x.py")["acme.orders"]
+    stored = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("orders")
+    wished = {"include": ["*.csv", "{{ ds }}/*"], "max_delete": 0.1, "min_age": 3600.0, "publish": "together"}
+    assert vars(stored)["options"] == wished
+
+
 def test_steps_follow_one_another(home: Path) -> None:
     path = home / "tenants/acme/orders.pipeline.yaml"
     step = path.read_text().partition("  orders:\n")[2]

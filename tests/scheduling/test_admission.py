@@ -74,6 +74,14 @@ def test_what_is_let_in_never_leaves_the_folder(tail: str) -> None:
         ({"route": "distcp"}, "normal", "there is no Hadoop cluster"),
         ({"route": "worker", "slots": 4}, "normal", "more than its pool has. Ask for at most 3"),
         ({"destination": "hdfs://onprem@/data/acme/in/"}, "normal", "would be copied into itself"),
+        ({"manifest": "hdfs://onprem@/data/globex/list"}, "normal", "manifest 'hdfs://onprem@/data/globex/list' lies"),
+        ({"receipt": "hdfs://onprem@/data/acme/r.parquet"}, "normal", "outside what tenant 'acme' may write"),
+        ({"include": ["a**b"]}, "normal", "Write ** as a segment of its own"),
+        ({"exclude": ["[a"]}, "normal", "has no partner"),
+        ({"min_size": "2 GiB", "max_size": "1 GiB"}, "normal", "min_size is above max_size"),
+        ({"mirror": True, "publish": "together"}, "normal", "do not go together"),
+        ({"marker": "a/b"}, "normal", "a file's name without a slash"),
+        ({"part_size": 1}, "normal", "at least 64 KiB"),
     ],
 )
 def test_what_a_tenant_may_not_is_refused_with_the_remedy(fields: dict[str, object], lane: str, words: str) -> None:

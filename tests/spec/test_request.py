@@ -41,6 +41,14 @@ def test_a_request_needs_only_its_two_ends() -> None:
         ({"priority": int("9" * 400)}, "priority: input should be less than or equal to 99"),
         ({"slots": 0}, "slots: input should be greater than or equal to 1"),
         ({"lane": "fast"}, "lane: input should be 'urgent', 'normal' or 'bulk'"),
+        ({"include": "*.csv"}, "include: must be a list, not '*.csv'"),
+        ({"exclude": [""]}, "this is no pattern"),
+        ({"min_size": "large"}, "'large' is not a size"),
+        ({"max_age": "a week"}, "'a week' is not a span of time. Write a number of s, m, h, d or w"),
+        ({"max_delete": "150%"}, "must be between 0% and 100%"),
+        ({"manifest": "list.txt"}, "has no scheme"),
+        ({"publish": "all"}, "publish: input should be 'each' or 'together'"),
+        ({"error_budget": -1}, "error_budget: input should be greater than or equal to 0"),
         ({"client": "c" * 200}, "client: string should have at most 120 characters"),
     ],
 )
@@ -96,6 +104,14 @@ def test_every_mistake_of_a_request_is_told_at_once() -> None:
             "priority": st.integers(0, 99),
             "client": st.text(max_size=20),
             "slots": st.none() | st.integers(1, 100),
+            "include": st.lists(st.sampled_from(["*.csv", "a/**", "{{x}}"]), max_size=2),
+            "min_size": st.none() | st.integers(0, 2**40) | st.just("64 KiB"),
+            "max_age": st.none() | st.integers(0, 10**6) | st.just("7d"),
+            "max_delete": st.floats(0, 1) | st.just("50%"),
+            "create": st.booleans(),
+            "publish": st.sampled_from(["each", "together"]),
+            "error_budget": st.integers(0, 100),
+            "receipt": st.none() | st.just("gs://gcp@b/r.parquet"),
         }
     )
 )

@@ -79,6 +79,9 @@ def _hdfs(place: Place) -> dict[str, object]:
         "dfs.namenode.fs-limits.min-block-size": 1024,
         "dfs.namenode.datanode.registration.ip-hostname-check": "false",
         "dfs.namenode.handler.count": 4,
+        # A client that closes a file asks at once whether its last block is there, and then waits 400 ms by default:
+        # with one data node that is too soon by a millisecond, for every small file.
+        "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": 20,
         "dfs.datanode.address": f"{HOST}:{ports['datanode']}",
         "dfs.datanode.http.address": f"{HOST}:{ports['datanode_http']}",
         "dfs.datanode.ipc.address": f"{HOST}:{ports['datanode_ipc']}",
