@@ -37,7 +37,7 @@ def test_the_whole_command() -> None:
         "-Ddfs.checksum.combine.mode=COMPOSITE_CRC",
         "-Dmapreduce.task.progress-report.interval=3000",
         "-Ddistcp.filters.class=org.apache.hadoop.tools.RegexpInConfigurationFilter",
-        r"-Ddistcp.exclude-file-regex=.*/\.datamove-[0-9a-f]{32}\.part",
+        r"-Ddistcp.exclude-file-regex=.*/\.datamove-[0-9a-f]{32}(\.[0-9]{6})?\.(part|done|upload)",
         "-Dmapreduce.job.queuename=tenants",
         "-async",
         "-m",
