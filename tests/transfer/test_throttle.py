@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_datamove.transfer.throttle import BURST, Throttle
+from tests.transfer.simulated import SimulatedTime
 
 
 class Clock:
@@ -91,3 +94,72 @@ def test_threads_share_one_rate() -> None:
     for thread in threads:
         thread.join()
     assert 0.9 < time.monotonic() - started < 3
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    rates=st.lists(st.integers(1_000, 10**8), min_size=1, max_size=4),
+    lives=st.lists(
+        st.lists(st.tuples(st.integers(1, 2**20), st.sampled_from([0.0, 0.0, 0.0, 0.3, 2.5])), min_size=1, max_size=12),
+        min_size=1,
+        max_size=40,
+    ),
+)
+def test_no_window_of_any_threads_takes_and_stalls_passes_more_than_the_rate_of_its_time(
+    rates: list[int], lives: list[list[tuple[int, float]]]
+) -> None:
+    """The rate changes every three seconds; what was promised before passes within the first of them."""
+    time_ = SimulatedTime()
+    throttle = Throttle(rates[0], clock=time_.clock, sleep=time_.sleep)
+    passed: list[tuple[float, int]] = []
+    piece = min(rates) // 20
+
+    def living(life: list[tuple[int, float]]) -> Callable[[], None]:
+        def live() -> None:
+            for count, stall in life:
+                time_.sleep(stall)
+                # In pieces as small as those that a bucket gives: what passes is noted when it may.
+                for _ in range(4):
+                    throttle.take(count := min(count, piece))
+                    passed.append((time_.now, count))
+
+        return live
+
+    def change() -> None:
+        for rate in rates[1:]:
+            time_.sleep(3)
+            throttle.rate = rate
+
+    time_.run([change, *map(living, lives)])
+    for number, rate in enumerate(rates):
+        begin = 3.0 * number + (1.0 if number else 0.0)
+        end = 3.0 * (number + 1) if number < len(rates) - 1 else float("inf")
+        within = [(at, count) for at, count in passed if begin <= at < end]
+        for first in range(len(within)):
+            total = 0
+            for at, count in within[first:]:
+                total += count
+                window = at - within[first][0]
+                assert total <= rate * (window + BURST) * (1 + 1e-6) + 2 * (1 + rate // 20)
+
+
+@pytest.mark.parametrize(("before", "after"), [(2**20, 2**23), (2**23, 2**20), (2**18, 2**24)])
+def test_a_new_rate_holds_within_two_seconds_for_as_many_threads_as_there_may_be(before: int, after: int) -> None:
+    time_ = SimulatedTime()
+    throttle = Throttle(before, clock=time_.clock, sleep=time_.sleep)
+    passed: list[tuple[float, int]] = []
+
+    def live() -> None:
+        while time_.now < 8:
+            throttle.take(2**14)
+            passed.append((time_.now, 2**14))
+
+    def change() -> None:
+        time_.sleep(3)
+        throttle.rate = after
+
+    time_.run([change, *[live] * 64])
+    found = sum(count for at, count in passed if 5 <= at < 8)
+    assert 0.95 * after * 3 - 64 * 2**14 < found < 1.02 * after * 3 + 64 * 2**14
+    if after < before:
+        assert found < 1.02 * after * 3 + 2**16
