@@ -64,9 +64,12 @@ class Passage:
 
     @property
     def piece(self) -> int:
-        """Bytes that are asked for at a time by :func:`fetch`."""
+        """Bytes that are asked for at a time by :func:`fetch`: by all threads together what passes in half a second,
+        because that is what comes at once when a link that has stalled goes on."""
         rate = self.throttle.rate
-        return _LARGEST_PIECE if rate is None else max(STEP, min(_LARGEST_PIECE, rate // 8))
+        if rate is None:
+            return _LARGEST_PIECE
+        return max(STEP, min(_LARGEST_PIECE, rate // (2 * self.gate.limit)))
 
     @property
     def keeps_metadata(self) -> bool:

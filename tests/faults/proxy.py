@@ -179,9 +179,14 @@ class Proxy:
 
 
 @contextmanager
-def proxying(port: int, host: str = _HOST) -> Iterator[Proxy]:
-    """Forward a free port of 127.0.0.1 to a server, until the end of the block."""
+def proxying(port: int, host: str = _HOST, *, window: int | None = None) -> Iterator[Proxy]:
+    """Forward a free port of 127.0.0.1 to a server, until the end of the block.
+
+    With a `window` the system takes about so many bytes from a client that have not been read; else it may be many MiB.
+    """
     with socket.create_server((_HOST, 0), backlog=256) as listening:
+        if window is not None:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         proxy = Proxy(listening.getsockname()[1])
         threads: list[threading.Thread] = []
 

@@ -137,7 +137,7 @@ def test_work_may_add_work_and_all_of_it_is_done_once(depths: list[int], threads
         done.append(item)
         return [(*item[:-1], item[-1] - 1, child, item[-1] - 1) for child in range(2)] if item[-1] else []
 
-    items = [(number, depth) for number, depth in enumerate(depths)]
+    items: list[tuple[int, ...]] = [(number, depth) for number, depth in enumerate(depths)]
     work_through(items, work, threads=threads, cancelled=threading.Event())
     assert len(done) == len(set(done)) == sum(2 ** (depth + 1) - 1 for depth in depths)
 

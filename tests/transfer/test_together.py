@@ -14,9 +14,10 @@ import pytest
 
 from airflow_datamove.errors import CopyFailed, VerificationFailed, WrongUse
 from airflow_datamove.stores.contract import Kind, Store
-from airflow_datamove.transfer import run as run_module
+from airflow_datamove.transfer import run
 from airflow_datamove.transfer.copy import copy, prepare_copy
 from airflow_datamove.transfer.options import MARKER, CopyOptions, Publish
+from airflow_datamove.transfer.together import StagedFile, publish_staged
 from tests.faults.proxy import Way, proxying
 from tests.transfer.ends import End, Ends, start_copy, until
 from tests.transfer.trees import NOTHING, Tree, destination_of, make, read, source_of
@@ -74,7 +75,7 @@ def test_nobody_sees_a_file_before_all_are_staged_and_the_marker_comes_last(
     end = ends(scheme)
     make(tmp_path / "s", TREE)
     watcher = _Watcher(end)
-    really = run_module.publish_staged
+    really = publish_staged
     before: list[set[str]] = []
 
     def slowly(*what: object) -> object:
@@ -83,7 +84,7 @@ def test_nobody_sees_a_file_before_all_are_staged_and_the_marker_comes_last(
         time.sleep(0.02)
         return really(*what)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run_module, "publish_staged", slowly)
+    monkeypatch.setattr(run, "publish_staged", slowly)
     with watcher.watching():
         report = copy(source_of(tmp_path / "s"), end.at("t"), end.connections, TOGETHER)
         time.sleep(0.1)
@@ -101,14 +102,14 @@ def test_nobody_sees_a_file_before_all_are_staged_and_the_marker_comes_last(
 def test_a_stale_marker_is_gone_before_anything_new_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / "s", {"a": b"new", "b": b"1"})
     make(tmp_path / "t", {"a": b"older", MARKER: b""}, modified=1_000_000_000)
-    really = run_module.publish_staged
+    really = publish_staged
     markers: list[bool] = []
 
     def look(*what: object) -> object:
         markers.append((tmp_path / "t" / MARKER).exists())
         return really(*what)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run_module, "publish_staged", look)
+    monkeypatch.setattr(run, "publish_staged", look)
     copy(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), NOTHING, TOGETHER)
     assert markers == [False, False]
     assert read(tmp_path / "t") == {"a": b"new", "b": b"1", MARKER: b""}
@@ -116,14 +117,14 @@ def test_a_stale_marker_is_gone_before_anything_new_is_seen(tmp_path: Path, monk
 
 def test_markers_that_the_source_holds_come_after_all_else_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / "s", {MARKER: b"of a job", f"a/{MARKER}": b"", "a/f": b"1", "z": b"2", "b/f": b"3"})
-    really = run_module.publish_staged
+    really = publish_staged
     order: list[str] = []
 
-    def look(passage: object, staged: run_module.StagedFile) -> object:
+    def look(passage: object, staged: StagedFile) -> object:
         order.append(staged.item.relative)
         return really(passage, staged)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run_module, "publish_staged", look)
+    monkeypatch.setattr(run, "publish_staged", look)
     options = CopyOptions(publish=Publish.TOGETHER, threads=1)
     copy(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), NOTHING, options)
     assert order[-2:] == [f"a/{MARKER}", MARKER]
@@ -149,15 +150,15 @@ def test_a_failure_while_files_are_staged_publishes_nothing(tmp_path: Path, ends
 
 def test_a_failure_while_files_are_published_leaves_no_marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / "s", TREE)
-    really = run_module.publish_staged
+    really = publish_staged
 
-    def fail(passage: object, staged: run_module.StagedFile) -> object:
+    def fail(passage: object, staged: StagedFile) -> object:
         if staged.item.relative == "large":
             raise VerificationFailed("large came out wrong")
         return really(passage, staged)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "publish_staged", fail)
+        patch.setattr(run, "publish_staged", fail)
         with pytest.raises(CopyFailed, match="large came out wrong"):
             copy(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), NOTHING, TOGETHER)
     assert not (tmp_path / "t" / MARKER).exists()
