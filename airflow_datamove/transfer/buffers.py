@@ -43,9 +43,8 @@ class Buffers:
         with self._free:
             while self._lent and self._lent + size > self._budget:
                 self._free.wait()
-            room = max(size, self._budget - self._lent)
             for index in range(len(self._kept) - 1, -1, -1):
-                if size <= len(self._kept[index]) <= min(room, max(2 * size, 2**16)):
+                if size <= len(self._kept[index]) <= max(2 * size, 2**16):
                     buffer = self._kept.pop(index)
                     break
             else:

@@ -57,14 +57,6 @@ def test_never_more_is_lent_than_the_budget_and_everyone_gets_what_they_want(liv
     assert buffers.lent == {}
 
 
-def test_a_large_buffer_that_is_used_again_counts_with_all_of_it() -> None:
-    buffers = _Watched(200_000)
-    with buffers.lend(80_000):
-        pass
-    with buffers.lend(122_000), buffers.lend(60_000):
-        assert buffers.most <= 200_000
-
-
 def test_who_wants_more_than_the_budget_gets_it_while_nobody_else_has_any() -> None:
     buffers = Buffers(10**6)
     began, may_end = threading.Event(), threading.Event()
