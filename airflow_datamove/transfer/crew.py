@@ -39,10 +39,10 @@ class Gate:
         limit = max(1, int(self._limit))
         return limit if self._climb is None else min(limit, self._climb.limit)
 
-    def look(self, done: float) -> None:
-        """Told now and then how much has been done."""
+    def look(self, done: float, files: int) -> None:
+        """Told now and then how much has been done; see :meth:`Climb.look`."""
         if self._climb is not None:
-            self._climb.look(done)
+            self._climb.look(done, files)
 
     def went_well(self) -> None:
         """A piece of work was done."""

@@ -18,6 +18,8 @@ from airflow_datamove.transfer.whole_file import Copied, best, read_back
 
 _WITHIN_PART = 64 * 2**20
 """Bytes of a part that a service copies by itself."""
+_STRETCH = 32 * 2**20
+"""Bytes that are read from a server by one request, where it does not say otherwise: each request costs it something."""
 _LARGEST_WITHIN = 4 * _WITHIN_PART
 """Bytes of the largest file that a service copies in one piece: one call does it."""
 
@@ -60,7 +62,8 @@ class PartedFile:
 
     def spans(self) -> list[list[int]]:
         """The parts that are missing, as runs that are best read in one go."""
-        stretch = self._passage.source.capabilities.stretch // self._part_size
+        source = self._passage.source.capabilities
+        stretch = (source.stretch or (_STRETCH if source.remote else 0)) // self._part_size
         if self._passage.few:
             stretch = min(stretch, -(-len(self._missing) // self._passage.options.threads))
         if self._passage.within:

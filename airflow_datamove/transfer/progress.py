@@ -77,6 +77,11 @@ class Meter:
             self._current.pop(name, None)
 
     @property
+    def files_done(self) -> int:
+        """Files that are done."""
+        return self._files_done
+
+    @property
     def work(self) -> float:
         """How much has been done, where a small file is as much work as its bytes take in a large one."""
         return self._bytes_done + _FILE * self._files_done

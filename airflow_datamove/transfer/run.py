@@ -248,7 +248,7 @@ class CopyRun:
                 self._receipt.add(Line(item.relative, item.source.size, "", "", self._report.route, 0.0, 0, "skipped"))
 
     def _beat(self) -> None:
-        self._gate.look(self._meter.work)
+        self._gate.look(self._meter.work, self._meter.files_done)
         self._tell()
 
     def _tell(self, *, force: bool = False) -> None:
