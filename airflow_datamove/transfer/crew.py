@@ -66,6 +66,7 @@ class _Crew(Generic[T]):
         self._change = threading.Condition()
         self._working = 0
         self._exhausted = False
+        self._over = threading.Event()  # one of them has found nothing left to do
         self.failed: list[BaseException] = []
 
     def run(self, number: int, gate: Gate) -> None:
@@ -78,22 +79,23 @@ class _Crew(Generic[T]):
                     with self._change:
                         self._first.extend(more)
                         self._working -= 1
-                        self._change.notify_all()
+                        # Waking who has nothing to do costs more than a small file.
+                        if self._first or not self._working:
+                            self._change.notify_all()
         except BaseException as error:
             with self._change:
                 self.failed.append(error)
                 self._change.notify_all()
+        self._over.set()
 
     def _next(self, number: int, gate: Gate) -> tuple[T] | None:
+        while number >= gate.limit:
+            if self._over.wait(_BEAT) or self._cancelled.is_set():
+                return None
         with self._change:
             while True:
                 if self._cancelled.is_set() or self.failed:
                     return None
-                if number >= gate.limit:
-                    if self._exhausted and not self._first and not self._working:
-                        return None
-                    self._change.wait(_BEAT)
-                    continue
                 if self._first:
                     self._working += 1
                     return (self._first.popleft(),)
@@ -102,7 +104,6 @@ class _Crew(Generic[T]):
                         item = next(self._items)
                     except StopIteration:
                         self._exhausted = True
-                        self._change.notify_all()
                         continue
                     self._working += 1
                     return (item,)
@@ -132,15 +133,20 @@ def work_through(
     """
     gate = gate or Gate(threads)
     crew = _Crew(iter(items), work, cancelled)
-    members = [
-        threading.Thread(target=crew.run, args=(number, gate), name=f"datamove-{number}", daemon=True)
-        for number in range(threads)
-    ]
-    for member in members:
-        member.start()
+    members: list[threading.Thread] = []
+
+    def enlist() -> None:
+        """Threads are begun as the gate opens: one that waits costs something too."""
+        for number in range(len(members), min(threads, gate.limit)):
+            member = threading.Thread(target=crew.run, args=(number, gate), name=f"datamove-{number}", daemon=True)
+            members.append(member)
+            member.start()
+
+    enlist()
     try:
         while any(member.is_alive() for member in members):
             _first_alive(members).join(_BEAT)
+            enlist()
             if beat is not None:
                 beat()
             if cancelled.is_set():
