@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Protocol
 
-from airflow_datamove.errors import Cancelled, DatamoveError, SourceChanged, VerificationFailed
+from airflow_datamove.errors import Cancelled, DatamoveError, SourceChanged, StoreUnavailable, VerificationFailed
 from airflow_datamove.stores.contract import Entry
 from airflow_datamove.transfer.options import Publish
 from airflow_datamove.transfer.parted_file import PartedFile, cut, published
@@ -45,6 +45,7 @@ class FileWork:
         self._attempts = 0
         self._changes = 0
         self._afresh = False
+        self._publishing = False
         self._parted: PartedFile | None = None
         self._left = 0
         self._error: BaseException | None = None
@@ -123,6 +124,7 @@ class FileWork:
         if self._passage.options.publish is Publish.TOGETHER:
             result = Copied(parted.entry.size, parted.check()[0] or "", "", parted.resumed)
         else:
+            self._publishing = True
             result = published(self._passage, parted, self._item.destination)
         parted.close()
         self._parted = None
@@ -139,7 +141,10 @@ class FileWork:
             self._let_go(error)
         except Exception as error:
             self._let_go(error)
-            if isinstance(error, (SourceChanged, VerificationFailed)) and self._changes < _CHANGES:
+            # Parts that somebody else has taken away are only missed when they are to be published.
+            lost = isinstance(error, StoreUnavailable) and self._publishing and self._changes == 0
+            self._publishing = False
+            if lost or (isinstance(error, (SourceChanged, VerificationFailed)) and self._changes < _CHANGES):
                 self._changes += 1
                 self._afresh = isinstance(error, VerificationFailed)
                 return [self._again]

@@ -155,11 +155,13 @@ class PartedFile:
         return f"{total:08x}"
 
     def give_up(self, error: BaseException) -> None:
-        """The file will not be published by this try. The parts stay for the next one, unless there are none, or they
-        are of a content that is no more, or that is wrong."""
+        """The file will not be published by this try. The parts stay for the next one, which may already run, unless
+        they are of a content that is no more, or that is wrong; or there are none, and no other try would get further.
+        """
         if self._digest is not None:
             self._digest.give_up()
-        if not self._crcs or isinstance(error, (SourceChanged, VerificationFailed)):
+        hopeless = not self._crcs and not getattr(error, "retryable", False)
+        if hopeless or isinstance(error, (SourceChanged, VerificationFailed)):
             self._upload.abort()
         self._passage.meter.passed(-sum(self._length(index) for index in self._crcs))
 

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from airflow_datamove.address import Address
+from airflow_datamove.transfer import passage
 from airflow_datamove.transfer.copy import copy
 from airflow_datamove.transfer.options import CopyOptions, Overwrite
+from airflow_datamove.transfer.parted_file import PartedFile
+from airflow_datamove.transfer.whole_file import Copied
 from tests.faults.proxy import Proxy, Way, proxying
 from tests.transfer.ends import End, Ends, start_copy, until
 from tests.transfer.trees import destination_of, make, source_of
@@ -179,3 +182,31 @@ def test_other_parts_that_lie_about_are_not_taken_for_its_own(tmp_path: Path, en
         )
         assert report.resumed == 0
         assert end.read()[name] == (source / "large").read_bytes()
+
+
+@pytest.mark.parametrize("scheme", ["abfs", "s3", "gs"])
+def test_parts_that_somebody_takes_away_before_they_are_published_are_moved_again(
+    tmp_path: Path, ends: Ends, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passage, "_FIRST_PAUSE", 0.01)
+    end, part = ends(scheme), _part(scheme)
+    make(tmp_path, {"large": os.urandom(3 * part - 5)})
+    publish = PartedFile.publish
+    taken: list[str] = []
+
+    def robbed(self: PartedFile) -> Copied:
+        if not taken:
+            taken.append(self.entry.path)
+            for entry in end.debris():
+                with end.opened() as store:
+                    store.delete_leftover(entry)
+            if scheme == "abfs":  # a whole blob of that name takes its blocks away
+                with end.opened() as store:
+                    store.put(end.at("large").path, memoryview(b"another's"))
+        return publish(self)
+
+    monkeypatch.setattr(PartedFile, "publish", robbed)
+    copy(source_of(tmp_path / "large"), end.at("large"), end.connections, CopyOptions(part_size=part))
+    assert taken
+    assert end.read() == {"large": (tmp_path / "large").read_bytes()}
+    assert end.debris() == []
