@@ -19,7 +19,7 @@ from airflow_datamove.transfer.whole_file import Copied, best, read_back
 _WITHIN_PART = 64 * 2**20
 """Bytes of a part that a service copies by itself."""
 _STRETCH = 32 * 2**20
-"""Bytes that are read from a server by one request, where it does not say otherwise: each request costs it something."""
+"""Bytes that are read from a server by one request, where it does not say otherwise: each request costs something."""
 _LARGEST_WITHIN = 4 * _WITHIN_PART
 """Bytes of the largest file that a service copies in one piece: one call does it."""
 
