@@ -17,8 +17,9 @@ from airflow_datamove.operators.distcp import DistCpOperator
 from airflow_datamove.quantity import format_rate, format_size, parse_size
 from airflow_datamove.scheduling.copy_options import options_of
 from airflow_datamove.spec.request import CopyRequest
+from airflow_datamove.stores.contract import Measure
 from airflow_datamove.stores.registry import open_store
-from airflow_datamove.transfer.copy import copy
+from airflow_datamove.transfer.copy import prepare_copy
 from airflow_datamove.transfer.measure import measure_source
 from airflow_datamove.transfer.options import Route
 from airflow_datamove.transfer.progress import Progress
@@ -68,49 +69,62 @@ class SizeRoutedCopyOperator(DistCpOperator):
         """Measures, chooses the route, and copies or hands over."""
         with failing_as_airflow():
             request = self.requested(context)
-            decision = self._choose(request)
-            self.log.info("Route %s, because %s", decision.route, decision.reason)
-            if decision.route is not Route.DISTCP:
-                report = self._copy(context, request, decision)
-                return [] if self.hand_over else report
-            if not self.hand_over:
-                return self.copy_by_distcp(context, request, decision.reason)
-            return [self._handed_over(request, decision)]
+            decision = None
+            if self._may_be_distcps(request):
+                decision = self._measured(request)
+                if decision.route is Route.DISTCP:
+                    self.log.info("Route %s, because %s", decision.route, decision.reason)
+                    if self.hand_over:
+                        return [self._handed_over(request, decision)]
+                    return self.copy_by_distcp(context, request, decision.reason)
+            report = self._copy(context, request, decision)
+            return [] if self.hand_over else report
 
-    def _choose(self, request: CopyRequest) -> RouteDecision:
+    def _may_be_distcps(self, request: CopyRequest) -> bool:
+        """Whether the source must be measured before anything is compared. Elsewhere the comparison tells the size."""
+        if Route(request.route) not in (Route.AUTO, Route.DISTCP):
+            return False
+        return Route(request.route) is Route.DISTCP or not self._distcp_obstacle(request)
+
+    def _measured(self, request: CopyRequest) -> RouteDecision:
         source, destination = Address.parse(request.source), Address.parse(request.destination)
         connections = AirflowConnections()
         with open_store(source, connections) as store, open_store(destination, connections) as there:
-            measure = measure_source(store, source)
-            server_side = there.can_copy_from(store)
+            return self._choose(request, measure_source(store, source), server_side=there.can_copy_from(store))
+
+    def _choose(self, request: CopyRequest, measure: Measure, *, server_side: bool) -> RouteDecision:
         return choose_route(
             files=measure.files,
             bytes=measure.bytes,
             threshold=parse_size(self.threshold),
-            distcp_obstacle=self._distcp_obstacle(request) if self.hadoop_conn_id else NO_CLUSTER,
+            distcp_obstacle=self._distcp_obstacle(request),
             server_side=server_side,
             requested=Route(request.route),
         )
 
     def _distcp_obstacle(self, request: CopyRequest) -> str:
+        if not self.hadoop_conn_id:
+            return NO_CLUSTER
         source, destination = Address.parse(request.source), Address.parse(request.destination)
         return options_of(request).distcp_obstacle() or obstacle(source, destination, AirflowConnections())
 
-    def _copy(self, context: Context, request: CopyRequest, decision: RouteDecision) -> dict[str, Any]:
+    def _copy(self, context: Context, request: CopyRequest, decision: RouteDecision | None) -> dict[str, Any]:
         rate = self.rate(request, distcp=False)
-        self.log.info("Copying at no more than %s", format_rate(rate) if rate else "the machine's speed")
         options = options_of(request, threads=self.threads, rate=rate)
+        source, destination = Address.parse(request.source), Address.parse(request.destination)
         try:
-            report = copy(
-                Address.parse(request.source),
-                Address.parse(request.destination),
-                AirflowConnections(),
-                options,
-                progress=_Shown(self, context),
-                cancelled=self._cancelled,
-                reason=decision.reason,
-                route=decision.route,
-            )
+            with prepare_copy(source, destination, AirflowConnections(), options) as prepared:
+                if decision is None:
+                    measure = Measure(prepared.plan.files, prepared.plan.directories, prepared.plan.bytes)
+                    decision = self._choose(request, measure, server_side=prepared.server_side)
+                self.log.info("Route %s, because %s", decision.route, decision.reason)
+                self.log.info("Copying at no more than %s", format_rate(rate) if rate else "the machine's speed")
+                report = prepared.carry_out(
+                    route=decision.route,
+                    reason=decision.reason,
+                    progress=_Shown(self, context),
+                    cancelled=self._cancelled,
+                )
         except (CopyFailed, Cancelled) as error:
             if error.report is not None:
                 self.leave_report(context, error.report, request)
