@@ -94,7 +94,8 @@ class HttpClient:
         :param target: path and query as they go over the wire.
         :param headers: besides ``host`` and ``content-length``; a function is asked anew at each try, for signatures
             that hold the time.
-        :param pace: called before each at most 256 KiB of the body.
+        :param pace: called before each at most 256 KiB of the body. If it has a true attribute ``even``, little is left
+            to lie in the system's buffers.
         :param repeatable: it may be sent again after the connection broke: doing it twice is as good as once.
         :raises StoreUnavailable: if the server cannot be reached, hangs, or hangs up.
         :raises Throttled: if it still asks for fewer requests at the last try.
@@ -108,7 +109,7 @@ class HttpClient:
             except Cut as cut:
                 self._drop(connection)
                 stale = connection is not None and connection.used and not cut.answered
-                if self._closed or (last or not (repeatable or stale)):
+                if self._closed or last or self._hangs(cut, attempt) or not (repeatable or stale):
                     raise self.away(str(cut)) from None
                 self._pause(attempt, None)
                 continue
@@ -145,7 +146,7 @@ class HttpClient:
                 answer = Answer(status, found, connection.receive_body(method, status, found))
             except Cut as cut:
                 self._drop(connection)
-                if self._closed or last:
+                if self._closed or last or self._hangs(cut, attempt):
                     raise self.away(str(cut)) from None
                 self._pause(attempt, None)
                 continue
@@ -198,6 +199,8 @@ class HttpClient:
                 pace(size)
             connection.send_head(method, target, sent, body)
         else:
+            if getattr(pace, "even", False):
+                connection.keep_little()
             connection.send_head(method, target, sent)
             view = memoryview(body)
             try:
@@ -253,6 +256,10 @@ class HttpClient:
             with self._lock:
                 self._busy.discard(connection)
             connection.close()
+
+    def _hangs(self, cut: Cut, attempt: int) -> bool:
+        """True where another try would most likely wait for nothing as long again: a minute each."""
+        return cut.hangs and attempt > 1
 
     def _pause(self, attempt: int, after: float | None) -> None:
         longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1))

@@ -9,9 +9,12 @@ import struct
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
 CONNECT_SECONDS = 5.0
+_NOTSENT_LOWAT = 25  # TCP_NOTSENT_LOWAT, which Python's socket module does not name
+_UNSENT = 2**18
 _HEAD = 2**16
 _LONGEST_HEAD = 2**18
 
@@ -22,9 +25,10 @@ Headers = Mapping[str, str]
 class Cut(Exception):
     """The connection broke, or the server did not answer in time."""
 
-    def __init__(self, how: str, *, answered: bool = False) -> None:
+    def __init__(self, how: str, *, answered: bool = False, hangs: bool = False) -> None:
         super().__init__(how)
         self.answered = answered
+        self.hangs = hangs
 
 
 class Connection:
@@ -70,6 +74,12 @@ class Connection:
         else:
             self.send(head)
             self.send(body)
+
+    def keep_little(self) -> None:
+        """Lets little lie unsent in the system's buffer, from now on: after a stall of the server all of it passes at
+        once, whatever the rate, and by default that may be MiB for each connection."""
+        with suppress(OSError):
+            self._socket.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, _UNSENT)
 
     def send(self, data: bytes | memoryview) -> None:
         """Sends bytes of a body."""
@@ -206,7 +216,7 @@ def default_tls() -> ssl.SSLContext:
 
 def _cut(error: OSError, *, answered: bool = False) -> Cut:
     late = isinstance(error, (TimeoutError, BlockingIOError))
-    return Cut("did not answer in time" if late else "hung up", answered=answered)
+    return Cut("did not answer in time" if late else "hung up", answered=answered, hangs=late)
 
 
 def proxy_for(scheme: str, host: str) -> str:

@@ -14,7 +14,7 @@ from airflow_datamove.stores.contract import Entry, Kind, Store
 from airflow_datamove.transfer.filters import Selection
 from airflow_datamove.transfer.lister import Lister
 from airflow_datamove.transfer.options import CopyOptions
-from airflow_datamove.transfer.path_rule import Root, destination_path, refuse_overlap, same_store
+from airflow_datamove.transfer.path_rule import Root, can_be_path, destination_path, refuse_overlap, same_store
 from airflow_datamove.transfer.plan import CopyPlan, FileCopy, Removal, stays
 from airflow_datamove.transfer.source_view import ManifestView, SourceView
 
@@ -227,7 +227,7 @@ class _Comparison:
             self.seen(relative, entry)
         plan.files += 1
         plan.bytes += entry.size
-        if not _possible(relative, self._flat):
+        if not can_be_path(relative, flat=self._flat):
             plan.conflict(f"{entry.path!r} cannot be a path at the destination")
             return
         there = None
@@ -346,7 +346,7 @@ class _Comparison:
 
     def _clashes(self, entry: Entry, relative: str) -> bool:
         """Notes a directory that cannot be at the destination."""
-        if not _possible(relative, self._flat):
+        if not can_be_path(relative, flat=self._flat):
             self.plan.conflict(f"{entry.path!r} cannot be a path at the destination")
             return True
         return False
@@ -395,15 +395,6 @@ class _Comparison:
 
     def _target(self, relative: str) -> str:
         return f"{self._base}/{relative}" if relative else self._base
-
-
-def _possible(relative: str, flat: bool) -> bool:
-    """A bucket may hold keys such as ``../x`` or ``a//b``, which no file system can: the first would even lead out of
-    the destination."""
-    if "/." not in relative and "//" not in relative and not relative.startswith(".") and relative[-1:] != "/":
-        return True
-    segments = relative.split("/")
-    return not ("." in segments or ".." in segments or (not flat and "" in segments))
 
 
 def _what(entry: Entry) -> str:

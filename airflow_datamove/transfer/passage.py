@@ -125,6 +125,11 @@ class Passing:
         self._passed += count
         passage.meter.passed(count)
 
+    @property
+    def even(self) -> bool:
+        """Whether a rate is kept, so that nothing may pile up on the way."""
+        return self._passage.throttle.rate is not None
+
     def undo(self) -> None:
         """The try has failed."""
         self._passage.meter.passed(-self._passed)

@@ -80,6 +80,18 @@ def refuse_overlap(source: Address, destination: Address, root: Root | str | Non
         raise _refusal(source, destination, "into a directory that it lies in itself")
 
 
+def can_be_path(relative: str, *, flat: bool) -> bool:
+    """False for a key such as ``../x`` or ``a//b``: a bucket may hold it and no file system can, and the first would even
+    lead out of the destination.
+
+    :param flat: the destination is a bucket too.
+    """
+    if "/." not in relative and "//" not in relative and not relative.startswith(".") and relative[-1:] != "/":
+        return True
+    segments = relative.split("/")
+    return not ("." in segments or ".." in segments or (not flat and "" in segments))
+
+
 def _inside(path: str, directory: str) -> bool:
     return path != directory and path.startswith(f"{directory.rstrip('/')}/")
 
