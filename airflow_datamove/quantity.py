@@ -15,6 +15,7 @@ _SI = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 _IEC = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40, "pi": 2**50}
 _PREFIXES = {**_SI, **_IEC}
 _QUANTITY = re.compile(r"\s*(\d{1,19}(?:\.\d{1,9})?)\s*([kmgtp]?i?)(bits?|bytes?|b)?\s*(/\s*s|ps)?\s*", re.IGNORECASE)
+_SHARE = re.compile(r"\s*(\d{1,3}(?:\.\d{1,20})?(?:e-\d+)?)\s*(%?)\s*")
 _DURATION = re.compile(r"\s*(\d{1,12}(?:\.\d{1,6})?)\s*([smhdw]?)\s*")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _LARGEST = 2**63 - 1
@@ -55,6 +56,20 @@ def parse_duration(text: str | int | float) -> float:
     if match is None:
         raise QuantityError(f"{_shown(text)} is not a span of time", remedy=remedy)
     return float(match[1]) * _SECONDS[match[2] or "s"]
+
+
+def parse_share(text: str | int | float) -> float:
+    """Reads a share of a whole.
+
+    :param text: ``"75%"``, or a number from 0 to 1.
+    :return: 0.0 to 1.0.
+    :raises QuantityError: if it is not a share, or is out of that range.
+    """
+    match = _SHARE.fullmatch(str(text)) if not isinstance(text, bool) else None
+    share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    if not 0 <= share <= 1:
+        raise QuantityError(f"{_shown(text)} must be between 0% and 100%", remedy="Write it as 75%")
+    return share
 
 
 def format_size(size: float) -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import QuantityError
-from airflow_datamove.quantity import parse_duration, parse_rate, parse_size
+from airflow_datamove.quantity import parse_duration, parse_rate, parse_share, parse_size
 from airflow_datamove.stores.connection import Connections, EnvironmentConnections
 from airflow_datamove.stores.registry import check
 from airflow_datamove.transfer.filters import Filters
@@ -101,7 +101,11 @@ def _add_selection(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--manifest", metavar="ADDRESS", help="a file that names the files below SOURCE, one a line")
     group.add_argument("--mirror", action="store_true", help="also delete what the source lacks")
     group.add_argument(
-        "--max-delete", type=float, default=_USUAL.max_delete, metavar="SHARE", help="at most so much of it (0.5)"
+        "--max-delete",
+        type=quantity(parse_share),
+        default=_USUAL.max_delete,
+        metavar="SHARE",
+        help="at most so much of it (50%%)",
     )
 
 

@@ -13,7 +13,7 @@ from airflow_datamove.errors import NotFound, PermissionDenied, Refused
 from airflow_datamove.stores.contract import Entry, Kind, Store
 from airflow_datamove.transfer.filters import Selection
 from airflow_datamove.transfer.lister import Lister
-from airflow_datamove.transfer.options import CopyOptions
+from airflow_datamove.transfer.options import CopyOptions, Publish
 from airflow_datamove.transfer.path_rule import Root, can_be_path, destination_path, refuse_overlap, same_store
 from airflow_datamove.transfer.plan import CopyPlan, FileCopy, Removal, stays
 from airflow_datamove.transfer.source_view import ManifestView, SourceView
@@ -84,6 +84,7 @@ class _Comparison:
         self._ours = Lister(view.children, ahead=source_store.capabilities.remote)
         self._stack: list[str] = []
         self._old_files = 0
+        self._no_root = False  # there is no such container or bucket yet
         self._removed_directories: list[str] = []
         self.seen: Callable[[str, Entry], None] | None = None
         self.same: Callable[[Entry, Entry], bool] | None = None
@@ -136,7 +137,7 @@ class _Comparison:
         top = self._base or "/"
         nearest = self._nearest(top, created)
         if nearest is None:
-            return not created
+            return not self._no_root
         if nearest.kind is Kind.DIRECTORY or self._is_both(nearest):
             return nearest.path == top
         self.plan.conflict(f"{nearest.path} is {_what(nearest)} where a directory must be")
@@ -150,6 +151,7 @@ class _Comparison:
             except NotFound:
                 if path == "/":
                     if created:
+                        self._no_root = True
                         return None
                     raise
                 path = path.rpartition("/")[0] or "/"
@@ -170,7 +172,7 @@ class _Comparison:
         mirror = self._options.mirror
         # What is there already is most of what a repeated copy sees: it takes the shortest way.
         simple = not self._selection.active and self._same is None and self._options.receipt is None
-        simple = simple and self.seen is None and self.same is None
+        simple = simple and self.seen is None and self.same is None and self._options.publish is Publish.EACH
         overwrite, file, files, size = self._options.overwrite, Kind.FILE, 0, 0
         for entry in self._ours.entries(relative):
             name = entry.path.rpartition("/")[2]
@@ -245,7 +247,7 @@ class _Comparison:
             plan.conflict(f"{target} is a source and a destination at once")
             return
         item = FileCopy(relative, entry, target)
-        if there is not None and self._stays(entry, there):
+        if there is not None and self._stays(relative, entry, there):
             plan.skipped += 1
             if self._options.receipt is not None:
                 plan.skips.append(item)
@@ -253,7 +255,9 @@ class _Comparison:
             plan.copies.append(item)
             plan.copy_bytes += entry.size
 
-    def _stays(self, entry: Entry, old: Entry) -> bool:
+    def _stays(self, relative: str, entry: Entry, old: Entry) -> bool:
+        if self._options.publish is Publish.TOGETHER and relative == self._options.marker:
+            return False  # it is written last, whatever it holds
         return self.same(entry, old) if self.same is not None else stays(entry, old, self._options.overwrite)
 
     def _count_directory(self, relative: str, entry: Entry) -> None:
@@ -356,7 +360,7 @@ class _Comparison:
         relative = old.path.removeprefix(f"{self._base}/")
         if old.kind is not Kind.DIRECTORY:
             self._old_files += 1
-            if self._spared(relative):
+            if self._spared(relative, old):
                 return
             self.plan.deletes.append(Removal(old.path, False))
             return
@@ -368,12 +372,12 @@ class _Comparison:
                 self._removed_directories.append(entry.path)
             else:
                 self._old_files += 1
-                if not self._spared(entry.path.removeprefix(f"{self._base}/")):
+                if not self._spared(entry.path.removeprefix(f"{self._base}/"), entry):
                     self.plan.deletes.append(Removal(entry.path, False))
 
-    def _spared(self, relative: str) -> bool:
+    def _spared(self, relative: str, old: Entry) -> bool:
         """What the filters leave out of the source they protect at the destination."""
-        return self._selection.active and not self._selection.names(relative)
+        return not self._selection.takes(relative, old)
 
     def _finish_mirror(self) -> None:
         plan = self.plan

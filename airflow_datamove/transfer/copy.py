@@ -102,7 +102,7 @@ def prepare_copy(
                 remedy="Leave out publish: together",
             )
         if options.receipt is not None:
-            check_receipt(options.receipt, connections)
+            check_receipt(options.receipt, source, destination, connections)
         manifest = read_manifest(options.manifest, connections) if options.manifest is not None else None
         view = view_source(source_store, source, manifest)
         plan = compare(view, source, source_store, destination, destination_store, options, created=options.create)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from awscrt.checksums import crc32c
 
-_PATIENCE = 10.0
+_PATIENCE = 300.0
 
 
 class Digest:

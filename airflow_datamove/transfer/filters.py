@@ -16,6 +16,8 @@ from airflow_datamove.errors import AddressError, WrongUse
 from airflow_datamove.stores.contract import Entry
 from airflow_datamove.transfer.glob import compile_segment
 
+_MOST_DEPTHS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -107,6 +109,10 @@ def _translated(pattern: str) -> str:
     segments = [segment for segment in pattern.split("/") if segment]
     if not segments or any(segment in (".", "..") for segment in segments):
         raise WrongUse(f"{pattern!r} is no pattern", remedy="Write a path below the source, such as logs/*.gz")
+    if segments.count("**") > _MOST_DEPTHS:
+        raise WrongUse(
+            f"{pattern!r} has more than {_MOST_DEPTHS} times **", remedy="Use fewer: they cost much to match"
+        )
     anywhere = "/" not in pattern.rstrip("/")
     out = "(?:.*/)?" if anywhere else ""
     for index, segment in enumerate(segments):

@@ -10,6 +10,7 @@ import re
 from airflow_datamove.errors import AddressError
 
 _MAGIC = frozenset("*?[]{}")
+_MOST_WAYS = 256
 _ESCAPABLE = _MAGIC | {"\\"}
 
 
@@ -40,38 +41,82 @@ def split_glob(path: str) -> tuple[str, list[str]]:
 
 
 def compile_segment(pattern: str) -> re.Pattern[str]:
-    """A regular expression for one segment of a path.
+    """A regular expression for one segment of a path. Patterns come from tenants, so matching one takes time that grows
+    with the name's length times the pattern's, and no faster.
 
-    :raises AddressError: for ``**``, and for brackets or braces that are not closed.
+    :raises AddressError: for ``**``, for brackets or braces that are not closed, and where braces stand for too much.
     """
-    tokens = list(_tokens(pattern))
-    out: list[str] = []
-    depth = index = 0
+    ways = "|".join(_translated(pattern, each) for each in _expanded(pattern, _tokens(pattern)))
+    return re.compile(f"(?:{ways})", re.DOTALL)
+
+
+def _expanded(pattern: str, tokens: list[tuple[bool, str]]) -> list[list[tuple[bool, str]]]:
+    """What braces stand for: the same without any, one for each way to choose."""
+    found: list[list[tuple[bool, str]]] = [[]]
+    index = 0
+    while index < len(tokens):
+        if tokens[index] == (True, "}"):
+            raise _unbalanced(pattern, "}")
+        if tokens[index] != (True, "{"):
+            end = _end_of(pattern, tokens, index)
+            for each in found:
+                each.extend(tokens[index:end])
+            index = end
+            continue
+        choices, index = _choices(pattern, tokens, index + 1)
+        ways = [way for choice in choices for way in _expanded(pattern, choice)]
+        if len(found) * len(ways) > _MOST_WAYS:
+            raise AddressError(f"{pattern!r}: the braces stand for more than {_MOST_WAYS} patterns", remedy="Use fewer")
+        found = [[*each, *way] for each in found for way in ways]
+    return found
+
+
+def _choices(pattern: str, tokens: list[tuple[bool, str]], index: int) -> tuple[list[list[tuple[bool, str]]], int]:
+    """What stands between two braces, cut at its commas, and where it ends."""
+    choices: list[list[tuple[bool, str]]] = [[]]
+    depth = 0
+    while index < len(tokens):
+        token, start = tokens[index], index
+        index = _end_of(pattern, tokens, index)
+        if token == (True, "}") and depth == 0:
+            return choices, index
+        depth += (token == (True, "{")) - (token == (True, "}"))
+        if token == (False, ",") and depth == 0:
+            choices.append([])
+        else:
+            choices[-1].extend(tokens[start:index])
+    raise _unbalanced(pattern, "{")
+
+
+def _end_of(pattern: str, tokens: list[tuple[bool, str]], index: int) -> int:
+    """Where a token ends, or the brackets that it begins: a comma or a brace in those is one of their characters."""
+    return _character_class(pattern, tokens, index + 1)[1] if tokens[index] == (True, "[") else index + 1
+
+
+def _translated(pattern: str, tokens: list[tuple[bool, str]]) -> str:
+    pieces = [""]
+    index = 0
     while index < len(tokens):
         magic, char = tokens[index]
         index += 1
         if not magic:
-            out.append("|" if char == "," and depth else re.escape(char))
+            pieces[-1] += re.escape(char)
         elif char == "*":
             if index < len(tokens) and tokens[index] == (True, "*"):
                 raise AddressError(f"{pattern!r}: ** is not supported", remedy="Name the directory to copy its tree")
-            out.append("[^/]*")
+            pieces.append("")
         elif char == "?":
-            out.append("[^/]")
+            pieces[-1] += "[^/]"
         elif char == "[":
             text, index = _character_class(pattern, tokens, index)
-            out.append(text)
-        elif char == "{":
-            depth += 1
-            out.append("(?:")
-        elif char == "}" and depth:
-            depth -= 1
-            out.append(")")
+            pieces[-1] += text
         else:
             raise _unbalanced(pattern, char)
-    if depth:
-        raise _unbalanced(pattern, "{")
-    return re.compile("".join(out), re.DOTALL)
+    if len(pieces) == 1:
+        return pieces[0]
+    first, *middle, last = pieces
+    # What follows a star is best found as early as it can be, so that nothing need ever be tried again (?>...).
+    return first + "".join(f"(?>[^/]*?{piece})" for piece in middle) + f"[^/]*{last}"
 
 
 def _character_class(pattern: str, tokens: list[tuple[bool, str]], index: int) -> tuple[str, int]:

@@ -119,6 +119,11 @@ class CopyOptions:
             raise WrongUse(f"part_size is {self.part_size}", remedy="Give at least 64 KiB")
         if "/" in self.marker or self.marker in (".", ".."):
             raise WrongUse(f"marker is {self.marker!r}", remedy="Give a file's name without a slash")
+        if self.error_budget and self.publish is Publish.TOGETHER:
+            raise WrongUse(
+                "publish: together and an error_budget do not go together: a directory is whole or it is not",
+                remedy="Drop one of them",
+            )
         if self.mirror and self.publish is Publish.TOGETHER:
             raise WrongUse(
                 "mirror and publish: together do not go together: deleting is no single act", remedy="Drop one of them"

@@ -66,8 +66,8 @@ class PartedFile:
         stretch = (source.stretch or (_STRETCH if source.remote else 0)) // self._part_size
         if self._passage.few:
             stretch = min(stretch, -(-len(self._missing) // self._passage.options.threads))
-        if self._passage.within:
-            stretch = 1
+        if self._passage.within or self._digest is not None:
+            stretch = 1  # a digest takes its parts in order, so that threads must not run ahead of one another
         found: list[list[int]] = []
         for index in self._missing:
             if found and len(found[-1]) < stretch and found[-1][-1] == index - 1:
@@ -85,8 +85,13 @@ class PartedFile:
         if not left:
             return
         if self._passage.within:
-            self._upload.copy(left[0], self._passage.source, self.entry)
-            self._passage.meter.passed(self._length(left[0]))
+            passing = Passing(self._passage)
+            try:
+                passing(self._length(left[0]))
+                self._upload.copy(left[0], self._passage.source, self.entry)
+            except BaseException:
+                passing.undo()
+                raise
             self._done(left[0], None)
             return
         passage, entry = self._passage, self.entry
@@ -143,7 +148,7 @@ class PartedFile:
         made = self._upload.commit(crc)
         if made.size != self.entry.size:
             raise VerificationFailed(f"{self._destination}: {made.size} bytes arrived of {self.entry.size}")
-        return Copied(self.entry.size, crc or "", best(self._upload.verified_by, by_source), self.resumed)
+        return Copied(self.entry.size, crc or "", best(self._upload.verified_by, by_source), self.resumed, made.version)
 
     def _checksum(self) -> str | None:
         total = 0
@@ -156,12 +161,13 @@ class PartedFile:
 
     def give_up(self, error: BaseException) -> None:
         """The file will not be published by this try. The parts stay for the next one, which may already run, unless
-        they are of a content that is no more, or that is wrong; or there are none, and no other try would get further.
+        they are of a content that is no more, or that is wrong; or there are none, and nobody else is at it.
         """
         if self._digest is not None:
             self._digest.give_up()
-        hopeless = not self._crcs and not getattr(error, "retryable", False)
-        if hopeless or isinstance(error, (SourceChanged, VerificationFailed)):
+        # On a local disk a lock tells that nobody else is at it; elsewhere another try may just have begun.
+        unused = not self._crcs and not self._passage.destination.capabilities.remote
+        if unused or isinstance(error, (SourceChanged, VerificationFailed)):
             self._upload.abort()
         self._passage.meter.passed(-sum(self._length(index) for index in self._crcs))
 

@@ -81,7 +81,7 @@ def refuse_overlap(source: Address, destination: Address, root: Root | str | Non
 
 
 def can_be_path(relative: str, *, flat: bool) -> bool:
-    """False for a key such as ``../x`` or ``a//b``: a bucket may hold it and no file system can, and the first one would
+    """False for a key such as ``../x`` or ``a//b``: a bucket may hold it, no file system can, and the first one would
     even lead out of the destination.
 
     :param flat: the destination is a bucket too.

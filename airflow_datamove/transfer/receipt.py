@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import DatamoveError
+from airflow_datamove.errors import Refused
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.registry import open_store
+from airflow_datamove.transfer.path_rule import same_store, source_path
 
 _ROWS = 20_000
 _STEP = 2**20
@@ -104,12 +105,20 @@ class Receipt:
         self._writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
 
 
-def check_receipt(address: Address, connections: Connections) -> None:
-    """Makes sure that a receipt can be written where it is wanted, before anything is copied.
+def check_receipt(receipt: Address, source: Address, destination: Address, connections: Connections) -> None:
+    """Makes sure, before anything is copied, that a receipt has a place of its own, and that its store answers. Whether
+    it may be written there shows only when it is.
 
-    :raises DatamoveError: if not.
+    :raises Refused: if it would lie among what is copied.
+    :raises DatamoveError: if its store cannot be asked.
     """
-    if address.is_directory:
-        raise DatamoveError(f"{address} is a directory", remedy="Name a file for the receipt")
-    with open_store(address, connections) as store:
-        store.exists(address.path)
+    if receipt.is_directory:
+        raise Refused(f"{receipt} is a directory", remedy="Name a file for the receipt")
+    for what, end, path in (
+        ("source", source, source_path(source)),
+        ("destination", destination, destination.path.rstrip("/")),
+    ):
+        if same_store(receipt, end) and f"{receipt.path}/".startswith(f"{path.rstrip('/')}/"):
+            raise Refused(f"the receipt {receipt} would lie in the {what} {end}", remedy="Name a file outside of both")
+    with open_store(receipt, connections) as store:
+        store.exists(receipt.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import Counter
@@ -98,8 +99,19 @@ class CopyRun:
                 work.abandon()
             self._staged.close()
             self._describe_failures()
-            if self._receipt is not None and not self._cancelled.is_set():
-                self._receipt.write()
+            self._write_receipt()
+
+    def _write_receipt(self) -> None:
+        """Writes the receipt, also of a copy that failed; what keeps it from being written must not hide why."""
+        if self._receipt is None or self._cancelled.is_set():
+            return
+        failed = sys.exc_info()[0] is not None
+        try:
+            self._receipt.write()
+        except DatamoveError as error:
+            if not failed:
+                raise
+            self._report.details["receipt"] = f"not written: {error}"
 
     def started(self, work: FileWork, item: FileCopy) -> None:
         """See :class:`~airflow_datamove.transfer.file_copy.Outcome`."""

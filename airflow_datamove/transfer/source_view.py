@@ -164,7 +164,10 @@ class ManifestView(SourceView):
         for name, is_file in sorted(self._tree.get(relative, {}).items()):
             child = f"{relative}/{name}" if relative else name
             if not is_file:
-                yield Entry(self.path(child), Kind.DIRECTORY)
+                if self._leads_elsewhere(child):
+                    self.missing.extend((each, _not_followed(child)) for each in self._files_below(child))
+                else:
+                    yield Entry(self.path(child), Kind.DIRECTORY)
                 continue
             try:
                 entry = self._store.stat(self.path(child))
@@ -177,6 +180,23 @@ class ManifestView(SourceView):
     def counts(self, relative: str) -> bool:
         """See :class:`SourceView`."""
         return False
+
+    def _leads_elsewhere(self, relative: str) -> bool:
+        """True for a symlink on the way to a file: what it points to may lie outside the source."""
+        if self._store.capabilities.flat or self._store.capabilities.read_only:
+            return False
+        try:
+            return self._store.stat(self.path(relative)).kind is Kind.SPECIAL
+        except NotFound:
+            return False
+
+    def _files_below(self, relative: str) -> Iterator[str]:
+        for name, is_file in sorted(self._tree.get(relative, {}).items()):
+            child = f"{relative}/{name}"
+            if is_file:
+                yield child
+            else:
+                yield from self._files_below(child)
 
     def _add(self, path: str, number: int) -> None:
         names = path.split("/")
@@ -226,6 +246,10 @@ def source_root(store: Store, source: Address) -> Entry:
                 remedy="End it with / to copy the directory; to copy both, put one of its characters into [ ]",
             )
     return entry
+
+
+def _not_followed(path: str) -> NotSupported:
+    return NotSupported("a symlink is not followed", path=path, remedy="Name the files where they really are")
 
 
 def _read_line(line: str, number: int) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from awscrt.checksums import crc32c
 
-from airflow_datamove.errors import NotFound, SourceChanged, VerificationFailed
+from airflow_datamove.errors import Cancelled, NotFound, SourceChanged, VerificationFailed
 from airflow_datamove.stores.contract import Attributes, Entry, Store
 from airflow_datamove.transfer.digest import Digest
 from airflow_datamove.transfer.options import Verify
@@ -27,6 +27,8 @@ class Copied(NamedTuple):
     verified_by: str
     resumed: int = 0
     """Bytes that an earlier try had left."""
+    version: str | None = None
+    """What stands at the destination now."""
 
 
 def copy_whole(passage: Passage, entry: Entry, destination: str) -> Copied:
@@ -68,7 +70,7 @@ def _put(passage: Passage, entry: Entry, destination: str, attributes: Attribute
         else:
             made, verified_by = passage.destination.put(destination, buffer, attributes, passing)
         _refuse_length(made, size)
-        return Copied(size, checksum_of(buffer), best(verified_by, digest.algorithm))
+        return Copied(size, checksum_of(buffer), best(verified_by, digest.algorithm), version=made.version)
 
 
 def _stream(passage: Passage, entry: Entry, destination: str, attributes: Attributes, passing: Passing) -> Copied:
@@ -99,14 +101,19 @@ def _stream(passage: Passage, entry: Entry, destination: str, attributes: Attrib
         _refuse_mismatch(digest, entry)
         made = writer.commit()
         _refuse_length(made, size)
-        return Copied(size, f"{crc:08x}", best(writer.verified_by, digest.algorithm))
+        return Copied(size, f"{crc:08x}", best(writer.verified_by, digest.algorithm), version=made.version)
 
 
 def _copied_within(passage: Passage, entry: Entry, destination: str, attributes: Attributes) -> Copied:
-    made, verified_by = passage.destination.copy_from(passage.source, entry, destination, attributes)
+    passing = Passing(passage)
+    try:
+        passing(entry.size)
+        made, verified_by = passage.destination.copy_from(passage.source, entry, destination, attributes)
+    except BaseException:
+        passing.undo()
+        raise
     _refuse_length(made, entry.size)
-    passage.meter.passed(entry.size)
-    return Copied(entry.size, entry.checksums.get("crc32c", ""), verified_by)
+    return Copied(entry.size, entry.checksums.get("crc32c", ""), verified_by, version=made.version)
 
 
 def read_back(passage: Passage, entry: Entry, destination: str, copied: Copied) -> Copied:
@@ -118,18 +125,32 @@ def read_back(passage: Passage, entry: Entry, destination: str, copied: Copied) 
         return copied
     expected = copied.crc32c or _read(passage, passage.source, entry.path, entry.version)
     if _read(passage, passage.destination, destination, None) != expected:
+        _unpublish(passage.destination, destination, copied.version)
         raise VerificationFailed(f"{destination}: what was read back is not what was sent")
     return copied._replace(crc32c=expected, verified_by="crc32c, read back")
 
 
 def _read(passage: Passage, store: Store, path: str, version: str | None) -> str:
-    """The crc32c of a whole file."""
+    """The crc32c of a whole file, read at the copy's rate."""
     crc = 0
-    with passage.buffers.lend(_CHUNK) as buffer, store.open(path, version=version) as reader:
+    chunk = _CHUNK if passage.throttle.rate is None else STEP
+    with passage.buffers.lend(chunk) as buffer, store.open(path, version=version) as reader:
         while count := reader.readinto(buffer) or 0:
+            if store.capabilities.remote and not passage.throttle.take(count, passage.cancelled):
+                raise Cancelled("the copy was cancelled")
             passage.stop_if_cancelled()
             crc = crc32c(buffer[:count], crc)
     return f"{crc:08x}"
+
+
+def _unpublish(store: Store, path: str, version: str | None) -> None:
+    """Removes a file that is known to be wrong, so that the next copy does not take it for done; unless it is no longer
+    the one that this copy has published."""
+    try:
+        if version is not None and store.stat(path).version == version:
+            store.delete(path)
+    except NotFound:
+        return
 
 
 def source_again(passage: Passage, entry: Entry) -> Entry:
