@@ -12,7 +12,7 @@ import pytest
 from airflow_datamove.errors import CopyFailed, SourceChanged
 from airflow_datamove.stores.contract import Reader
 from airflow_datamove.stores.local import _LocalStore
-from airflow_datamove.transfer.options import CopyOptions, Publish
+from airflow_datamove.transfer.options import CopyOptions, Publish, Verify
 from tests.transfer.trees import destination_of, make, read, run, source_of
 
 SIZE = 300_000
@@ -82,3 +82,20 @@ def test_a_source_that_shrinks_or_grows_under_the_copy_is_copied_as_it_is_then(
     contents = changes(tmp_path / "s" / "f", 1, size)
     run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), options)
     assert read(tmp_path / "t") == {"f": contents[0]}
+
+
+def test_a_file_that_is_known_to_be_wrong_does_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that writes something else than it is given, time and again."""
+    really = _LocalStore.put
+
+    def put(self: _LocalStore, path: str, data: memoryview, *more: object) -> object:
+        return really(self, path, memoryview(b"x" + bytes(data)[1:]), *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(_LocalStore, "put", put)
+    monkeypatch.setattr("airflow_datamove.transfer.passage._FIRST_PAUSE", 0.01)
+    make(tmp_path / "s", {"f": b"1234"})
+    options = CopyOptions(verify=Verify.READ_BACK)
+    for _ in range(2):
+        with pytest.raises(CopyFailed, match="what was read back is not what was sent"):
+            run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), options)
+        assert read(tmp_path / "t") == {}

@@ -94,3 +94,11 @@ def test_a_pattern_that_cannot_be_read_is_told(pattern: str) -> None:
 )
 def test_the_fixed_prefix(path: str, prefix: str, segments: list[str]) -> None:
     assert split_glob(path) == (prefix, segments)
+
+
+def test_a_pattern_from_a_tenant_cannot_hang_a_task() -> None:
+    """By trying again and again this takes longer than the test may; as it is, less than a millisecond."""
+    assert not compile_segment("*a" * 12 + "*b").fullmatch("a" * 2000)
+    assert compile_segment("*a" * 12 + "*b").fullmatch("a" * 2000 + "b")
+    with pytest.raises(AddressError, match="stand for more than 256"):
+        compile_segment("{a,b,c,d,e,f,g}" * 4)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,12 @@ def test_lines_come_as_they_were_written_however_they_are_read(lines: list[str],
     while found and not found[-1]:
         found.pop()
     assert found == lines
+
+
+def test_a_manifest_does_not_lead_through_a_symlink_out_of_the_source(tmp_path: Path) -> None:
+    make(tmp_path, {"outside/d/secret": b"secret", "s/a": b"1", "list": b"a\nlink/d/secret\n"})
+    os.symlink(tmp_path / "outside", tmp_path / "s" / "link")
+    options = CopyOptions(manifest=destination_of(tmp_path / "list"))
+    with pytest.raises(CopyFailed, match=r"link/d/secret.*a symlink is not followed"):
+        run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), options)
+    assert read(tmp_path / "t") == {"a": b"1"}

@@ -7,6 +7,7 @@ import pytest
 
 from airflow_datamove.errors import CopyFailed, Refused
 from airflow_datamove.transfer.copy import prepare_copy
+from airflow_datamove.transfer.filters import Filters
 from airflow_datamove.transfer.options import CopyOptions
 from tests.transfer.trees import NOTHING, destination_of, make, read, run, source_of
 
@@ -74,3 +75,11 @@ def test_a_leftover_of_a_killed_try_goes_with_its_directory(tmp_path: Path) -> N
     make(tmp_path / "t", {"a": b"1", "old/.datamove-00000000000000000000000000000000.part": b"half"})
     run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), MIRROR)
     assert os.listdir(tmp_path / "t") == ["a"]
+
+
+def test_what_is_too_large_or_too_old_for_the_source_a_mirror_leaves_alone(tmp_path: Path) -> None:
+    make(tmp_path / "s", {"a": b"1"})
+    make(tmp_path / "t", {"large": b"x" * 2000, "small": b"2"})
+    options = CopyOptions(mirror=True, max_delete=1.0, filters=Filters(max_size=1000))
+    run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), options)
+    assert set(read(tmp_path / "t")) == {"a", "large"}

@@ -9,12 +9,12 @@ import pytest
 from awscrt.checksums import crc32c
 from pyarrow import parquet
 
-from airflow_datamove.errors import CopyFailed, DatamoveError
+from airflow_datamove.errors import CopyFailed, DatamoveError, Refused
 from airflow_datamove.transfer.copy import copy, prepare_copy
 from airflow_datamove.transfer.options import CopyOptions
 from tests.stores.places import get
 from tests.transfer.ends import Ends
-from tests.transfer.trees import NOTHING, destination_of, make, run, source_of
+from tests.transfer.trees import NOTHING, destination_of, make, read, run, source_of
 
 ODD = ["x%20 [y]", "ä\n\t\"'", "no text \udcff", "\U0001f600"]
 
@@ -98,3 +98,12 @@ def test_a_receipt_that_cannot_be_written_fails_before_anything_is_copied(tmp_pa
             CopyOptions(receipt=destination_of(tmp_path, "/")),
         )
     assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize("place", ["s/a", "s/new", "t", "t/a", "t/receipts/r"])
+def test_a_receipt_has_a_place_of_its_own(tmp_path: Path, place: str) -> None:
+    make(tmp_path / "s", {"a": b"1"})
+    options = CopyOptions(receipt=destination_of(tmp_path / place))
+    with pytest.raises(Refused, match="would lie in the"):
+        run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), options)
+    assert read(tmp_path) == {"s/a": b"1"}

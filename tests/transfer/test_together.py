@@ -198,3 +198,17 @@ def test_no_marker_where_none_is_wanted_and_none_for_a_single_file(tmp_path: Pat
 def test_deleting_is_no_single_act_so_a_mirror_cannot_be_published_together() -> None:
     with pytest.raises(WrongUse, match="do not go together"):
         CopyOptions(mirror=True, publish=Publish.TOGETHER)
+
+
+def test_the_sources_own_marker_keeps_its_content_when_only_other_files_have_changed(tmp_path: Path) -> None:
+    make(tmp_path / "s", {"_SUCCESS": b"what the job wrote", "a": b"1"})
+    options = CopyOptions(publish=Publish.TOGETHER)
+    for content in (b"1", b"another"):
+        make(tmp_path / "s", {"a": content})
+        copy(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), NOTHING, options)
+        assert read(tmp_path / "t") == {"_SUCCESS": b"what the job wrote", "a": content}
+
+
+def test_a_whole_directory_and_an_error_budget_do_not_go_together() -> None:
+    with pytest.raises(WrongUse, match="a directory is whole or it is not"):
+        CopyOptions(publish=Publish.TOGETHER, error_budget=1)
