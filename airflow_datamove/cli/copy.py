@@ -86,7 +86,9 @@ def _carry_out(
                 cancelled=cancelled,
                 reason=decision.reason,
             )
-    with prepare_copy(request.source, request.destination, request.connections, request.options) as prepared:
+    with prepare_copy(
+        request.source, request.destination, request.connections, request.options, cancelled=cancelled
+    ) as prepared:
         if not request.may_need_cluster():
             decision = request.decide(prepared.plan.files, prepared.plan.bytes, server_side=prepared.server_side)
         return prepared.carry_out(route=decision.route, reason=decision.reason, progress=progress, cancelled=cancelled)

@@ -24,6 +24,7 @@ from airflow_datamove.transfer.measure import measure_source
 from airflow_datamove.transfer.options import Route
 from airflow_datamove.transfer.progress import Progress
 from airflow_datamove.transfer.route import NO_CLUSTER, RouteDecision, choose_route
+from airflow_datamove.transfer.throttle import Throttle
 
 _LOG_EVERY = 10.0
 _KEEP_EVERY = 2.0
@@ -113,13 +114,18 @@ class SizeRoutedCopyOperator(DistCpOperator):
         options = options_of(request, threads=self.threads, rate=rate)
         source, destination = Address.parse(request.source), Address.parse(request.destination)
         try:
-            with prepare_copy(source, destination, AirflowConnections(), options) as prepared:
+            with prepare_copy(
+                source, destination, AirflowConnections(), options, cancelled=self._cancelled
+            ) as prepared:
                 if decision is None:
                     measure = Measure(prepared.plan.files, prepared.plan.directories, prepared.plan.bytes)
                     decision = self._choose(request, measure, server_side=prepared.server_side)
                 self.log.info("Route %s, because %s", decision.route, decision.reason)
+                if decision.route is Route.SERVER_SIDE and not (self.limits and self.limits.server_side):
+                    rate = None  # the bytes do not pass the link
                 self.log.info("Copying at no more than %s", format_rate(rate) if rate else "the machine's speed")
                 report = prepared.carry_out(
+                    throttle=Throttle(rate),
                     route=decision.route,
                     reason=decision.reason,
                     progress=_Shown(self, context),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from airflow_datamove.scheduling.links import slots_of
@@ -25,6 +25,8 @@ class Limits:
     max_slots: int
     slot_rate: int
     """Bytes per second that one slot stands for."""
+    server_side: bool = field(default=False, kw_only=True)
+    """What a service copies by itself keeps to the rate too."""
     worker_slots: int
     distcp_slots: int
     urgent_slots: int
@@ -71,6 +73,7 @@ def limits_of(name: str, tenant: Tenant, platform: Platform) -> Limits:
         max_lane=tenant.max_lane,
         max_slots=tenant.max_slots,
         slot_rate=link.slot,
+        server_side=link.server_side,
         worker_slots=slots.worker,
         distcp_slots=slots.distcp,
         urgent_slots=slots.urgent,

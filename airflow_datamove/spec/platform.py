@@ -18,6 +18,9 @@ class Link(Model):
     slot: Annotated[Rate, Field(description="The rate that one slot stands for")] = 25 * 2**20
     distcp: Annotated[Fraction, Field(description="How much of the link DistCp may have")] = 0.75
     urgent: Annotated[Fraction, Field(description="How much is kept for the urgent lane's worker copies")] = 0.1
+    server_side: Annotated[
+        bool, Field(description="What a service copies by itself counts against the link too, and keeps to the rate")
+    ] = False
 
     @model_validator(mode="after")
     def _has_slots(self) -> Link:

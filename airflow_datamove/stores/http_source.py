@@ -29,7 +29,7 @@ from airflow_datamove.stores.contract import (
 )
 from airflow_datamove.stores.http_client import Answer, HttpClient, Stream
 from airflow_datamove.stores.http_source_answers import entry_of, error_of, is_etag, range_of, size_of, version_of
-from airflow_datamove.stores.http_source_login import Origin, WebLogin, origin_of, web_login
+from airflow_datamove.stores.http_source_login import Origin, WebLogin, is_internal, origin_of, web_login
 
 # What RFC 3986 lets stand in a path, but for the plus sign, which some servers take for a space.
 _PLAIN = "/-._~!$&'()*,;=:@"
@@ -171,6 +171,9 @@ class _HttpSource(Store):
             raise StoreError(f"{self._name} leads to what is no address", path=path) from None
         if origin.scheme == "http" and url.startswith("https:"):
             raise StoreError(f"{self._name} leads from https to http, where anybody may answer", path=path)
+        if origin.host != self._origin.host and is_internal(origin.host) and not is_internal(self._origin.host):
+            # Else whoever answers there could have the worker fetch what only it can reach.
+            raise StoreError(f"{self._name} leads to a host of the worker's own network", path=path)
         return led
 
     def _is_own(self, origin: Origin) -> bool:

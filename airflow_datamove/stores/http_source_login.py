@@ -5,8 +5,10 @@ https://airflow.apache.org/docs/apache-airflow-providers-http/stable/connections
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
@@ -111,3 +113,12 @@ def _refuse_another(connection: Connection, origin: Origin) -> None:
             f"connection {connection.id!r} is for {own.url}, not for {origin.url}",
             remedy=f"Write {own.scheme}://{connection.id}@{own.url.partition('://')[2]}/path",
         )
+
+
+def is_internal(host: str) -> bool:
+    """True for a host of the worker's own network: an address of it is private, link-local, or the machine itself."""
+    try:
+        found = {each[4][0] for each in socket.getaddrinfo(host.strip("[]"), None)}
+    except OSError:
+        return False
+    return any(not ipaddress.ip_address(str(each).partition("%")[0]).is_global for each in found)

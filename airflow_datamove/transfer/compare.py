@@ -6,10 +6,11 @@ largest directory. A directory that the destination lacks needs no comparison: i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import NotFound, PermissionDenied, Refused
+from airflow_datamove.errors import Cancelled, NotFound, PermissionDenied, Refused, StoreError
 from airflow_datamove.stores.contract import Entry, Kind, Store
 from airflow_datamove.transfer.filters import Selection
 from airflow_datamove.transfer.lister import Lister
@@ -28,12 +29,14 @@ def compare(
     options: CopyOptions,
     *,
     created: bool = False,
+    cancelled: threading.Event | None = None,
     seen: Callable[[str, Entry], None] | None = None,
     same: Callable[[Entry, Entry], bool] | None = None,
 ) -> CopyPlan:
     """Compares, and says what a copy will do.
 
     :param created: the destination's container or bucket may not be there yet: it counts as empty.
+    :param cancelled: once it is set, the comparison ends with Cancelled.
     :param seen: is told of each thing of the source that is not filtered out, with its relative path.
     :param same: whether an existing file is what its source is; by default as ``options.overwrite`` says.
     :raises PathConflict: for a copy onto or into itself. What else stands in the way is in ``plan.conflicts``.
@@ -46,7 +49,7 @@ def compare(
         what = "manifest" if isinstance(view, ManifestView) else str(view.root)
         raise Refused(f"mirror asks for a directory, and the source is a {what}", remedy="Leave out mirror")
     comparison = _Comparison(view, source, source_store, destination, destination_store, options)
-    comparison.seen, comparison.same = seen, same
+    comparison.seen, comparison.same, comparison.cancelled = seen, same, cancelled
     try:
         comparison.run(created)
     finally:
@@ -88,6 +91,7 @@ class _Comparison:
         self._removed_directories: list[str] = []
         self.seen: Callable[[str, Entry], None] | None = None
         self.same: Callable[[Entry, Entry], bool] | None = None
+        self.cancelled: threading.Event | None = None
 
     def close(self) -> None:
         self._theirs.close()
@@ -105,6 +109,7 @@ class _Comparison:
         self._stack.append("")
         while self._stack:
             relative = self._stack.pop()
+            self._stop_if_cancelled()
             if there:
                 for upcoming in self._stack[:-9:-1]:
                     self._ours.expect(upcoming)
@@ -114,6 +119,10 @@ class _Comparison:
                 self._all_new(relative)
         if self._options.mirror:
             self._finish_mirror()
+
+    def _stop_if_cancelled(self) -> None:
+        if self.cancelled is not None and self.cancelled.is_set():
+            raise Cancelled("cancelled before anything was copied")
 
     def _run_alone(self, created: bool) -> None:
         entry = next(self._view.children(""))
@@ -164,6 +173,9 @@ class _Comparison:
     def _join(self, relative: str) -> None:
         """One directory that is there on both sides, or may be."""
         theirs = self._theirs.present(self._target(relative) or "/")
+        ours = self._ours.entries(relative)
+        if self._options.mirror:
+            theirs, ours = _ascending(theirs), _ascending(ours)
         old = next(theirs, None)
         old_name = old.name if old is not None else ""
         last = ""
@@ -174,7 +186,7 @@ class _Comparison:
         simple = not self._selection.active and self._same is None and self._options.receipt is None
         simple = simple and self.seen is None and self.same is None and self._options.publish is Publish.EACH
         overwrite, file, files, size = self._options.overwrite, Kind.FILE, 0, 0
-        for entry in self._ours.entries(relative):
+        for entry in ours:
             name = entry.path.rpartition("/")[2]
             while old is not None and old_name < name:
                 if mirror:
@@ -300,6 +312,7 @@ class _Comparison:
             pruned: list[str] = []
             files: list[str] = []
             for entry in everything if everything is not None else self._view.children(directory):
+                self._stop_if_cancelled()
                 path = entry.path[self._cut :]
                 if pruned and any(path.startswith(each) for each in pruned):
                     continue
@@ -399,6 +412,17 @@ class _Comparison:
 
     def _target(self, relative: str) -> str:
         return f"{self._base}/{relative}" if relative else self._base
+
+
+def _ascending(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """Makes sure that a listing is sorted, as every store promises: what a mirror deletes hangs on it."""
+    last = ""
+    for entry in entries:
+        name = entry.name
+        if name < last:
+            raise StoreError("the listing is not sorted, so a mirror could delete what it must not", path=entry.path)
+        last = name
+        yield entry
 
 
 def _what(entry: Entry) -> str:

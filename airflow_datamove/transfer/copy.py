@@ -80,9 +80,16 @@ class PreparedCopy:
 
 @contextmanager
 def prepare_copy(
-    source: Address, destination: Address, connections: Connections, options: CopyOptions
+    source: Address,
+    destination: Address,
+    connections: Connections,
+    options: CopyOptions,
+    *,
+    cancelled: threading.Event | None = None,
 ) -> Iterator[PreparedCopy]:
     """Opens both ends and compares them; writes nothing.
+
+    :param cancelled: once it is set, the comparison ends with Cancelled.
 
     :raises Refused: for a mirror that would delete too much.
     :raises NotSupported: if the destination cannot be written to, or cannot publish files together.
@@ -105,7 +112,16 @@ def prepare_copy(
             check_receipt(options.receipt, source, destination, connections)
         manifest = read_manifest(options.manifest, connections) if options.manifest is not None else None
         view = view_source(source_store, source, manifest)
-        plan = compare(view, source, source_store, destination, destination_store, options, created=options.create)
+        plan = compare(
+            view,
+            source,
+            source_store,
+            destination,
+            destination_store,
+            options,
+            created=options.create,
+            cancelled=cancelled,
+        )
         stack.callback(plan.close)
         server_side = destination_store.can_copy_from(source_store) and (
             not together or destination_store.capabilities.parts_within
@@ -143,5 +159,5 @@ def copy(
     :raises Cancelled: if that was asked for; ``error.report`` tells what was done.
     :raises StoreError: if the source cannot be listed, or the destination cannot be looked at.
     """
-    with prepare_copy(source, destination, connections, options or CopyOptions()) as prepared:
+    with prepare_copy(source, destination, connections, options or CopyOptions(), cancelled=cancelled) as prepared:
         return prepared.carry_out(route=route, reason=reason, progress=progress, cancelled=cancelled, throttle=throttle)

@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import NotFound, NotSupported, PathConflict, StoreError, WrongUse
 from airflow_datamove.stores.contract import Entry, Kind, Store
 from airflow_datamove.transfer.glob import compile_segment, is_glob, split_glob, unescape
 from airflow_datamove.transfer.path_rule import Root, source_path
+
+_THREADS = 16
+_AT_A_TIME = 256
 
 
 class SourceView(ABC):
@@ -161,7 +165,10 @@ class ManifestView(SourceView):
 
     def children(self, relative: str) -> Iterator[Entry]:
         """See :class:`SourceView`."""
-        for name, is_file in sorted(self._tree.get(relative, {}).items()):
+        names = sorted(self._tree.get(relative, {}).items())
+        paths = [f"{relative}/{name}" if relative else name for name, is_file in names if is_file]
+        found = self._asked(paths)
+        for name, is_file in names:
             child = f"{relative}/{name}" if relative else name
             if not is_file:
                 if self._leads_elsewhere(child):
@@ -169,17 +176,30 @@ class ManifestView(SourceView):
                 else:
                     yield Entry(self.path(child), Kind.DIRECTORY)
                 continue
-            try:
-                entry = self._store.stat(self.path(child))
-                if entry.kind is Kind.DIRECTORY:
-                    raise NotSupported("the manifest names a directory", path=child, remedy="Name its files")
+            entry = next(found)
+            if isinstance(entry, Entry):
                 yield entry
-            except (NotFound, NotSupported) as error:
-                self.missing.append((child, error))
+            else:
+                self.missing.append((child, entry))
 
     def counts(self, relative: str) -> bool:
         """See :class:`SourceView`."""
         return False
+
+    def _asked(self, paths: list[str]) -> Iterator[Entry | StoreError]:
+        """What stands at some paths, in their order; several are asked for at a time, because each is a round trip."""
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="datamove-manifest") as pool:
+            for start in range(0, len(paths), _AT_A_TIME):
+                yield from pool.map(self._ask, paths[start : start + _AT_A_TIME])
+
+    def _ask(self, relative: str) -> Entry | StoreError:
+        try:
+            entry = self._store.stat(self.path(relative))
+        except (NotFound, NotSupported) as error:
+            return error
+        if entry.kind is Kind.DIRECTORY:
+            return NotSupported("the manifest names a directory", path=relative, remedy="Name its files")
+        return entry
 
     def _leads_elsewhere(self, relative: str) -> bool:
         """True for a symlink on the way to a file: what it points to may lie outside the source."""

@@ -26,6 +26,7 @@ from airflow_datamove.errors import (
 )
 from airflow_datamove.stores.connection import EnvironmentConnections
 from airflow_datamove.stores.contract import Kind, Store
+from airflow_datamove.stores.http_source_login import is_internal
 from airflow_datamove.stores.registry import open_store
 from tests.stores.contract import ODD_NAMES
 from tests.stores.dead_server import answering_server, cutting_server, silent_port, unused_port
@@ -220,6 +221,19 @@ def test_no_redirect_leads_from_https_to_http(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="from https to http"):
         store._led("https://h/f", "http://h/f", "/f")
     assert store._led("https://h/a/f", "g?q=1", "/f") == "https://h/a/g?q=1"
+
+
+def test_no_redirect_leads_into_the_workers_own_network(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for host in ("127.0.0.1", "169.254.169.254", "10.1.2.3", "[fd00::1]"):
+        assert is_internal(host)
+    assert not is_internal("93.184.216.34")
+    # This machine plays a server of the world, and by its other name one of the worker's network.
+    monkeypatch.setattr("airflow_datamove.stores.http_source.is_internal", lambda host: host == "localhost")
+    inside = site.url.replace("127.0.0.1", "localhost")
+    answered = scripted(lambda _: (302, {"Location": f"{inside}/f"}, b""))
+    with answered as (url, _), opened(url) as store, pytest.raises(StoreError, match="the worker's own network"):
+        store.stat("/f")
+    assert site.asked == []
 
 
 @pytest.mark.parametrize("refused", [403, 405, 501])
