@@ -7,16 +7,17 @@ largest directory. A directory that the destination lacks needs no comparison: i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import Cancelled, NotFound, PermissionDenied, Refused, StoreError
+from airflow_datamove.errors import Cancelled, NotFound, PermissionDenied, Refused
 from airflow_datamove.stores.contract import Entry, Kind, Store
 from airflow_datamove.transfer.filters import Selection
 from airflow_datamove.transfer.lister import Lister
+from airflow_datamove.transfer.mirror import Extras, ascending
 from airflow_datamove.transfer.options import CopyOptions, Publish
 from airflow_datamove.transfer.path_rule import Root, can_be_path, destination_path, refuse_overlap, same_store
-from airflow_datamove.transfer.plan import CopyPlan, FileCopy, Removal, stays
+from airflow_datamove.transfer.plan import CopyPlan, FileCopy, stays
 from airflow_datamove.transfer.source_view import ManifestView, SourceView
 
 
@@ -86,9 +87,8 @@ class _Comparison:
         self._theirs = Lister(destination_store.list, ahead=destination_store.capabilities.remote)
         self._ours = Lister(view.children, ahead=source_store.capabilities.remote)
         self._stack: list[str] = []
-        self._old_files = 0
         self._no_root = False  # there is no such container or bucket yet
-        self._removed_directories: list[str] = []
+        self._extras = Extras(self.plan, destination_store, self._base, self._selection, options.max_delete)
         self.seen: Callable[[str, Entry], None] | None = None
         self.same: Callable[[Entry, Entry], bool] | None = None
         self.cancelled: threading.Event | None = None
@@ -118,7 +118,7 @@ class _Comparison:
             else:
                 self._all_new(relative)
         if self._options.mirror:
-            self._finish_mirror()
+            self._extras.finish()
 
     def _stop_if_cancelled(self) -> None:
         if self.cancelled is not None and self.cancelled.is_set():
@@ -175,7 +175,7 @@ class _Comparison:
         theirs = self._theirs.present(self._target(relative) or "/")
         ours = self._ours.entries(relative)
         if self._options.mirror:
-            theirs, ours = _ascending(theirs), _ascending(ours)
+            theirs, ours = ascending(theirs), ascending(ours)
         old = next(theirs, None)
         old_name = old.name if old is not None else ""
         last = ""
@@ -190,14 +190,14 @@ class _Comparison:
             name = entry.path.rpartition("/")[2]
             while old is not None and old_name < name:
                 if mirror:
-                    self._extra(old)
+                    self._extras.add(old)
                 old = next(theirs, None)
                 old_name = old.name if old is not None else ""
             if name != last:
                 last, matches = name, []
                 while old is not None and old_name == name:
                     matches.append(old)
-                    self._old_files += old.kind is not Kind.DIRECTORY
+                    self._extras.kept(old)
                     old = next(theirs, None)
                     old_name = old.name if old is not None else ""
                 if simple and entry.kind is file and len(matches) == 1:
@@ -213,7 +213,7 @@ class _Comparison:
             if below_this is not None:
                 below.append(below_this)
         while mirror and old is not None:
-            self._extra(old)
+            self._extras.add(old)
             old = next(theirs, None)
         self.plan.files += files
         self.plan.bytes += size
@@ -368,61 +368,8 @@ class _Comparison:
             return True
         return False
 
-    def _extra(self, old: Entry) -> None:
-        """What the destination has and the source lacks."""
-        relative = old.path.removeprefix(f"{self._base}/")
-        if old.kind is not Kind.DIRECTORY:
-            self._old_files += 1
-            if self._spared(relative, old):
-                return
-            self.plan.deletes.append(Removal(old.path, False))
-            return
-        if self._selection.prunes(relative):
-            return
-        self._removed_directories.append(old.path)
-        for entry in self._store.walk(old.path):
-            if entry.kind is Kind.DIRECTORY:
-                self._removed_directories.append(entry.path)
-            else:
-                self._old_files += 1
-                if not self._spared(entry.path.removeprefix(f"{self._base}/"), entry):
-                    self.plan.deletes.append(Removal(entry.path, False))
-
-    def _spared(self, relative: str, old: Entry) -> bool:
-        """What the filters leave out of the source they protect at the destination."""
-        return not self._selection.takes(relative, old)
-
-    def _finish_mirror(self) -> None:
-        plan = self.plan
-        if plan.conflict_count:  # it will not be carried out, and what lies behind a conflict has not been counted
-            return
-        if plan.files == 0:
-            raise Refused(
-                "mirror is refused: the source holds no file", remedy="Delete the destination by hand if you mean it"
-            )
-        count = len(plan.deletes)
-        if count > self._options.max_delete * self._old_files:
-            raise Refused(
-                f"mirror would delete {count} of the destination's {self._old_files} files",
-                remedy=f"Raise max_delete (now {self._options.max_delete:g}) if that is meant",
-            )
-        if not self._selection.active:
-            for path in sorted(self._removed_directories, reverse=True):
-                plan.deletes.append(Removal(path, True))
-
     def _target(self, relative: str) -> str:
         return f"{self._base}/{relative}" if relative else self._base
-
-
-def _ascending(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """Makes sure that a listing is sorted, as every store promises: what a mirror deletes hangs on it."""
-    last = ""
-    for entry in entries:
-        name = entry.name
-        if name < last:
-            raise StoreError("the listing is not sorted, so a mirror could delete what it must not", path=entry.path)
-        last = name
-        yield entry
 
 
 def _what(entry: Entry) -> str:
