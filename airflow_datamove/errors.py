@@ -156,7 +156,7 @@ class CopyFailed(DatamoveError):
 
 
 class Cancelled(DatamoveError):
-    """Someone asked for the copy to stop. What was finished stays, what was not has left nothing behind.
+    """Someone asked for the copy to stop. What was finished stays, and of the rest only parts that a next try can use.
 
     :param report: the :class:`~airflow_datamove.report.TransferReport` of what was done until then, if there is one.
     """

@@ -24,13 +24,13 @@ class Line(NamedTuple):
     """Relative to the source."""
     bytes: int
     checksum: str
-    """``crc32c:<8 hex digits>``; empty where the bytes did not pass through here, or did not all pass in this try."""
+    """``crc32c:<8 hex digits>`` of what passed, else what the source says of itself; empty where nobody says."""
     verified_by: str
     route: str
     seconds: float
     attempts: int
     outcome: str
-    """``copied``, ``skipped``, ``failed`` or ``deleted``."""
+    """``copied``, ``skipped``, ``failed``, ``deleted``; ``staged`` and not published; ``not_begun``."""
     error: str = ""
 
 

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import TypeVar
 
 from airflow_datamove.address import Address
@@ -61,6 +62,8 @@ class CopyRun:
         self._failures: list[tuple[str, Exception]] = []
         self._verified: Counter[str] = Counter()
         self._stopped = False
+        self._begun = 0
+        self._publishing = False
         self._live: set[FileWork] = set()
         self._staged: Spool[StagedFile] = Spool()
         self._told = time.monotonic()
@@ -97,6 +100,7 @@ class CopyRun:
         finally:
             for work in list(self._live):
                 work.abandon()
+            self._note_unfinished()
             self._staged.close()
             self._describe_failures()
             self._write_receipt()
@@ -154,6 +158,7 @@ class CopyRun:
         for item in self._plan.copies:
             if self._stopped:
                 return
+            self._begun += 1
             yield item
 
     def _publish_together(self, passage: Passage) -> None:
@@ -161,6 +166,7 @@ class CopyRun:
         marker = None if top is None else f"{top}/{self._options.marker}"
         if len(self._staged) == 0 and (marker is None or self._store.exists(marker)):
             return
+        self._publishing = True
         if marker is not None:
             self._store.delete(marker)
 
@@ -257,7 +263,22 @@ class CopyRun:
     def _note_skipped(self) -> None:
         if self._receipt is not None:
             for item in self._plan.skips:
-                self._receipt.add(Line(item.relative, item.source.size, "", "", self._report.route, 0.0, 0, "skipped"))
+                self._note_untouched(item, "skipped")
+
+    def _note_unfinished(self) -> None:
+        """The receipt's rows of files that were staged and not published, and of those that were not even begun."""
+        if self._receipt is None:
+            return
+        if not self._publishing:
+            for staged in self._staged:
+                self._note_untouched(staged.item, "staged")
+        for item in islice(self._plan.copies, self._begun, None):
+            self._note_untouched(item, "not_begun")
+
+    def _note_untouched(self, item: FileCopy, outcome: str) -> None:
+        assert self._receipt is not None
+        checksum = next((f"{name}:{value}" for name, value in item.source.checksums.items()), "")
+        self._receipt.add(Line(item.relative, item.source.size, checksum, "", self._report.route, 0.0, 0, outcome))
 
     def _beat(self) -> None:
         self._gate.look(self._meter.work, self._meter.files_done)

@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from airflow_datamove.errors import CopyFailed, DatamoveError, Refused
 from airflow_datamove.transfer.copy import copy, prepare_copy
-from airflow_datamove.transfer.options import CopyOptions
+from airflow_datamove.transfer.options import CopyOptions, OnError, Publish
 from tests.stores.places import get
 from tests.transfer.ends import Ends
 from tests.transfer.trees import NOTHING, destination_of, make, read, run, source_of
@@ -107,3 +107,21 @@ def test_a_receipt_has_a_place_of_its_own(tmp_path: Path, place: str) -> None:
     with pytest.raises(Refused, match="would lie in the"):
         run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), options)
     assert read(tmp_path) == {"s/a": b"1"}
+
+
+def test_what_was_staged_or_not_begun_has_a_row_too(tmp_path: Path) -> None:
+    make(tmp_path / "s", {f"f{number}": b"1" for number in range(6)})
+    for publish, on_error, rest in (
+        (Publish.TOGETHER, OnError.CONTINUE, "staged"),
+        (Publish.EACH, OnError.STOP, "not_begun"),
+    ):
+        receipt = tmp_path / f"{rest}.parquet"
+        options = CopyOptions(threads=1, publish=publish, on_error=on_error, receipt=destination_of(receipt))
+        there = destination_of(tmp_path / rest)
+        with prepare_copy(source_of(tmp_path / "s"), there, NOTHING, options) as prepared:
+            (tmp_path / "s" / "f0").unlink()
+            with pytest.raises(CopyFailed):
+                prepared.carry_out()
+        make(tmp_path / "s", {"f0": b"1"})
+        rows = {row["path"]: row["outcome"] for row in parquet.read_table(receipt).to_pylist()}
+        assert rows == {"f0": "failed", **{f"f{number}": rest for number in range(1, 6)}}
