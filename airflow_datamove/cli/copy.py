@@ -109,7 +109,7 @@ def _write_json(report: TransferReport) -> None:
 
 @contextmanager
 def _cancelled_by_signals(cancelled: threading.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM cancel, so that nothing is left but parts that another try can use; a second one does not wait."""
+    """SIGINT and SIGTERM cancel, so that only parts stay that another try can use; a second one does not wait."""
 
     def cancel(number: int, frame: FrameType | None) -> None:
         if cancelled.is_set():
