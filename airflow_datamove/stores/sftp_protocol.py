@@ -118,7 +118,7 @@ class Session:
             self._given_up.add(number)
 
     def open(self, path: bytes, flags: int) -> bytes:
-        """Opens a file; its handle, which belongs to this session."""
+        """Opens a file; its handle, which is good on this channel alone."""
         return self._handle(self.ask(OPEN, path, flags, 0))
 
     def attributes(self, kind: int, name: bytes) -> Attributes:
