@@ -40,7 +40,7 @@ class Cost:
     output: str = ""
     """What it wrote to stdout."""
     resident: int = 0
-    """Bytes, at most, of the process itself."""
+    """Bytes, at most, of the process and its children."""
     server: float = 0.0
     """CPU seconds of the servers meanwhile."""
 
@@ -92,20 +92,34 @@ def run_measured(command: Sequence[str], env: Mapping[str, str], log: Path) -> C
 
 
 class _HighWater(threading.Thread):
-    """The most resident memory that a process has had, as the system keeps it (``VmHWM``): ``ru_maxrss`` would begin
-    with that of the process that started it."""
+    """The most resident memory that a process has had, as the system keeps it (``VmHWM``: ``ru_maxrss`` would begin
+    with that of the process that started it), and the most that its children have had beside it (``Pss``, which counts
+    what they share with it in parts)."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
-        self._status = Path(f"/proc/{pid}/status")
-        self.bytes = 0
+        self._process = Path(f"/proc/{pid}")
+        self._children = Path(f"/proc/{pid}/task/{pid}/children")
+        self._own = self._theirs = 0
         self.over = threading.Event()
         self.start()
 
     def run(self) -> None:
-        while not self.over.wait(0.02):
+        while not self.over.wait(0.05):
             with suppress(OSError, ValueError, IndexError):
-                self.bytes = int(self._status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
+                self._own = _kib(self._process / "status", "VmHWM:")
+                children = self._children.read_text().split()
+                theirs = sum(_kib(Path(f"/proc/{child}/smaps_rollup"), "Pss:") for child in children)
+                self._theirs = max(self._theirs, theirs)
+
+    @property
+    def bytes(self) -> int:
+        """Of all of them together."""
+        return (self._own + self._theirs) * 1024
+
+
+def _kib(file: Path, name: str) -> int:
+    return int(file.read_text().partition(name)[2].split()[0])
 
 
 def in_turns(rounds: int, ours: Callable[[int], Cost], peer: Callable[[int], Cost]) -> tuple[Costs, Costs]:

@@ -67,7 +67,9 @@ def open_store(address: Address, connections: Connections) -> Store:
 class AzureBlobStore(FlatStore):
     """See :class:`~airflow_datamove.stores.contract.Store`."""
 
-    capabilities = Capabilities(checksum="md5", flat=True, parts=_RULES, metadata=True, cloud=True, parts_within=True)
+    capabilities = Capabilities(
+        checksum="md5", flat=True, parts=_RULES, metadata=True, cloud=True, forks=True, parts_within=True
+    )
 
     def __init__(self, client: ContainerClient) -> None:
         self._client = client

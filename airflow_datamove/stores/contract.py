@@ -103,6 +103,9 @@ class Capabilities:
     """It lies at the far end of the link whose bandwidth is shared: there a copy is held to its rate."""
     stretch: int = 0
     """Bytes that one ``open`` should give at least, where it costs much; 0: any range is as good as another."""
+    forks: bool = False
+    """A child process may go on using it beside its parent: it keeps nothing but connections to a server, and the child
+    makes its own."""
     parts_within: bool = False
     """Where ``can_copy_from``: ``Upload.copy`` works too, so that large files are copied part by part."""
 

@@ -58,7 +58,7 @@ def open_store(address: Address, connections: Connections) -> Store:
 class GcsStore(FlatStore):
     """See :class:`~airflow_datamove.stores.contract.Store`."""
 
-    capabilities = Capabilities(checksum="crc32c", flat=True, parts=_RULES, metadata=True, cloud=True)
+    capabilities = Capabilities(checksum="crc32c", flat=True, parts=_RULES, metadata=True, cloud=True, forks=True)
 
     def __init__(self, client: BucketClient) -> None:
         self._client = client

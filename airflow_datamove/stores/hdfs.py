@@ -57,7 +57,7 @@ class HdfsStore(Store):
     """See :class:`~airflow_datamove.stores.contract.Store`."""
 
     # An OPEN asks the name node and then a data node, which it connects to anew.
-    capabilities = Capabilities(measure=True, parts=_RULES, stretch=128 * _MIB)
+    capabilities = Capabilities(measure=True, parts=_RULES, forks=True, stretch=128 * _MIB)
 
     def __init__(self, web: WebHdfs) -> None:
         self._web = web

@@ -9,6 +9,7 @@ in chunks, no trailers, no upgrades.
 from __future__ import annotations
 
 import io
+import os
 import random
 import ssl
 import threading
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from airflow_datamove.errors import StoreUnavailable, Throttled, WrongUse
 from airflow_datamove.stores.contract import Pace, no_pace
@@ -38,7 +40,7 @@ class Answer:
     body: bytes = b""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class HttpClient:
     """A client of one server; safe to use from several threads.
 
@@ -64,6 +66,7 @@ class HttpClient:
     _closed: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
+        _clients.add(self)
         try:
             parts = urlsplit(self.url)
             port = parts.port
@@ -183,6 +186,10 @@ class HttpClient:
         while self._idle:
             self._idle.pop().close()
 
+    def forget_connections(self) -> None:
+        """For a child process after a fork: two who speak on one connection would get each other's answers."""
+        self._idle, self._busy, self._lock = [], set(), threading.Lock()
+
     def _exchange(
         self,
         connection: Connection,
@@ -266,6 +273,17 @@ class HttpClient:
         until = time.monotonic() + (after if after is not None else longest * random.uniform(0.5, 1.0))
         while not self._closed and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, 0.25))
+
+
+_clients: WeakSet[HttpClient] = WeakSet()
+
+
+def _forget_all() -> None:
+    for client in list(_clients):
+        client.forget_connections()
+
+
+os.register_at_fork(after_in_child=_forget_all)
 
 
 class Stream(io.RawIOBase):

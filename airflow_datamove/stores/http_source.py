@@ -59,7 +59,7 @@ class _Found(NamedTuple):
 class _HttpSource(Store):
     """See :class:`~airflow_datamove.stores.contract.Store`."""
 
-    capabilities = Capabilities(metadata=True, read_only=True, cloud=True, stretch=16 * 2**20)
+    capabilities = Capabilities(metadata=True, read_only=True, cloud=True, forks=True, stretch=16 * 2**20)
 
     def __init__(self, origin: Origin, login: WebLogin) -> None:
         self._origin, self._login = origin, login

@@ -62,7 +62,8 @@ def open_store(address: Address, connections: Connections) -> Store:
 class _LocalStore(Store):
     """See :class:`~airflow_datamove.stores.contract.Store`."""
 
-    capabilities = Capabilities(parts=PartRules(least=16 * 2**20, size=8 * 2**20), remote=False)
+    # Memory that a process has not had before costs more than more parts do.
+    capabilities = Capabilities(parts=PartRules(least=16 * 2**20, size=2 * 2**20), remote=False, forks=True)
 
     def stat(self, path: str) -> Entry:
         with errors(path):

@@ -78,7 +78,7 @@ class _S3Store(FlatStore, CopySource):
     """See :class:`~airflow_datamove.stores.contract.Store`."""
 
     capabilities = Capabilities(
-        checksum="crc32c", flat=True, parts=_RULES, metadata=True, cloud=True, parts_within=True
+        checksum="crc32c", flat=True, parts=_RULES, metadata=True, cloud=True, forks=True, parts_within=True
     )
 
     def __init__(self, service: S3Service) -> None:

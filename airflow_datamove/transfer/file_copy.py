@@ -36,6 +36,19 @@ class Outcome(Protocol):
         """It is not, for good."""
 
 
+def ready(passage: Passage, entry: Entry) -> Entry:
+    """A source's entry with all that its copy needs, which is asked for where the listing did not tell it.
+
+    :raises NotFound: if it is gone.
+    """
+    lacks_checksum = (
+        passage.source.capabilities.checksum is not None and not entry.checksums and entry.size > _WORTH_ASKING
+    )
+    if lacks_checksum or (passage.keeps_metadata and entry.metadata is None):
+        return source_again(passage, entry)
+    return entry
+
+
 class FileWork:
     """One file being copied."""
 
@@ -66,9 +79,8 @@ class FileWork:
         passage = self._passage
         self._attempts += 1
         entry = self._item.source
-        if (passage.keeps_metadata and entry.metadata is None) or self._lacks_checksum(entry):
-            entry = passage.trying(lambda _: source_again(passage, entry))
-            self._item = self._item._replace(source=entry)
+        entry = passage.trying(lambda _: ready(passage, entry))
+        self._item = self._item._replace(source=entry)
         part_size = cut(passage, entry)
         if part_size is None and passage.options.publish is Publish.TOGETHER:
             self._finish(Copied(entry.size, "", ""))  # of no bytes: there is nothing to stage
@@ -85,11 +97,6 @@ class FileWork:
             self._publish()
             return None
         return [self._span(span) for span in spans]
-
-    def _lacks_checksum(self, entry: Entry) -> bool:
-        """True if its store may tell a checksum that the listing did not."""
-        source = self._passage.source.capabilities
-        return source.checksum is not None and not entry.checksums and entry.size > _WORTH_ASKING
 
     def _whole(self, attempt: int) -> Copied:
         self._attempts += attempt > 1

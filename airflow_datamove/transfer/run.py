@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from airflow_datamove.address import Address
 from airflow_datamove.errors import Cancelled, CopyFailed, DatamoveError, SourceChanged, StoreError
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.contract import Store
+from airflow_datamove.transfer.children import Children
 from airflow_datamove.transfer.climb import Climb
 from airflow_datamove.transfer.crew import Gate, work_through
 from airflow_datamove.transfer.file_copy import FileWork, Work
@@ -65,6 +67,7 @@ class CopyRun:
         self._begun = 0
         self._publishing = False
         self._live: set[FileWork] = set()
+        self._children: Children | None = None
         self._staged: Spool[StagedFile] = Spool()
         self._told = time.monotonic()
 
@@ -88,7 +91,8 @@ class CopyRun:
                 self._store.make_directory(path)
             for path, error in plan.missing:
                 self._note_failure(path, 0, error, 1, 0.0)
-            self._through((FileWork(passage, item, self).begin for item in self._not_stopped()), _call)
+            with Children(passage, len(plan.copies)) as self._children:
+                self._through(self._works(passage, self._children), _call)
             report.verified_by = ", ".join(sorted(self._verified))
             self._tell(force=True)
             self._stop_if_cancelled()
@@ -153,6 +157,32 @@ class CopyRun:
             within=within,
             few=len(self._plan.copies) < self._options.threads,
         )
+
+    def _works(self, passage: Passage, children: Children) -> Iterator[Work]:
+        small: list[FileCopy] = []
+        for item in self._not_stopped():
+            if not children.take(item):
+                yield FileWork(passage, item, self).begin
+                continue
+            small.append(item)
+            if len(small) == children.batch:
+                yield partial(self._by_child, passage, children, small)
+                small = []
+        if small:
+            yield partial(self._by_child, passage, children, small)
+
+    def _by_child(self, passage: Passage, children: Children, batch: list[FileCopy]) -> Iterable[Work]:
+        """Has some files copied by another process; gives the work that it has left."""
+        self._meter.started(batch[0].relative)
+        again: list[Work] = []
+        for item, done in zip(batch, children.copy(batch), strict=True):
+            if done is None:
+                again.append(FileWork(passage, item, self).begin)
+                continue
+            self._meter.passed(done.copied.size)
+            self._meter.finished(item.relative)
+            self._note_copied(item, done.copied, 1, done.seconds)
+        return again
 
     def _not_stopped(self) -> Iterator[FileCopy]:
         for item in self._plan.copies:
@@ -291,6 +321,8 @@ class CopyRun:
             self._progress(self._meter.read())
 
     def _interrupt(self) -> None:
+        if self._children is not None:
+            self._children.interrupt()
         for store in (self._source_store, self._store):
             with suppress(StoreError):
                 store.interrupt()

@@ -22,7 +22,10 @@ from tests.transfer.ends import End, Ends, start_copy
 from tests.transfer.trees import make, read, source_of
 
 KIB = 2**10
-OPTIONS = ("--part-size", "256KiB", "--threads", "4", "--route", "worker", "--rate", "2MiB/s")
+OPTIONS = ("--part-size", "256KiB", "--threads", "4", "--route", "worker")
+SLOW = ("--rate", "2MiB/s")
+FEW, MANY = 24, 600
+"""Files; many of them are copied by child processes, unless a rate is kept."""
 SOONEST, LATEST = 0.15, 0.85
 """Seconds after which a copy is killed: between Python's own start and the copy's end."""
 
@@ -35,13 +38,16 @@ class Outcome:
     finished: int = 0
 
 
-def run_rounds(count: int, source: Path, end: End, options: Sequence[str] = (), seed: int = 1) -> Outcome:
+def run_rounds(
+    count: int, source: Path, end: End, options: Sequence[str] = (), seed: int = 1, *, files: int = FEW
+) -> Outcome:
     """Kills so many copies of a tree to an end; raises AssertionError where something is not as it must be."""
     dice = random.Random(seed)
     outcome = Outcome()
-    _fill(source, dice, range(24))
+    options = (*OPTIONS, *(SLOW if files == FEW else ()), *options)
+    _fill(source, dice, range(files))
     for _ in range(count):
-        copying = start_copy(source_of(source), end.at("t"), end.environment, *OPTIONS, *options)
+        copying = start_copy(source_of(source), end.at("t"), end.environment, *options)
         try:
             copying.report(dice.uniform(SOONEST, LATEST))
         except TimeoutExpired:
@@ -50,8 +56,8 @@ def run_rounds(count: int, source: Path, end: End, options: Sequence[str] = (), 
         else:
             outcome.finished += 1
             _check(source, end)
-            _fill(source, dice, [dice.randrange(3), *dice.sample(range(24), 6)])
-    start_copy(source_of(source), end.at("t"), end.environment, *OPTIONS, *options).report()
+            _fill(source, dice, [dice.randrange(3), *dice.sample(range(files), files // 4)])
+    start_copy(source_of(source), end.at("t"), end.environment, *options).report()
     _check(source, end)
     return outcome
 
@@ -83,6 +89,7 @@ def main() -> int:
     parser.add_argument("rounds", type=int, nargs="?", default=1000)
     parser.add_argument("--scheme", choices=("file", "abfs", "s3", "gs", "hdfs"), default="abfs")
     parser.add_argument("--publish", choices=("each", "together"), default="each")
+    parser.add_argument("--files", type=int, choices=(FEW, MANY), default=FEW)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     asked = parser.parse_args()
     state = default_state()
@@ -98,7 +105,7 @@ def main() -> int:
         try:
             end = Ends(fixture, Path(top))(asked.scheme)
             options = ("--publish", asked.publish)
-            print(run_rounds(asked.rounds, Path(top) / "source", end, options, asked.seed))
+            print(run_rounds(asked.rounds, Path(top) / "source", end, options, asked.seed, files=asked.files))
         finally:
             for name in started:
                 stop(name, state)
