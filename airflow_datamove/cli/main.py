@@ -21,6 +21,7 @@ from airflow_datamove.errors import DatamoveError, WrongUse
 _SUBCOMMANDS = {
     "copy": "copy a file, a directory, what a glob matches or what a manifest names",
     "plan": "say what copy would do; moves nothing",
+    "check-rule": "try the path rule on your own stores and cluster",
     "sweep": "remove what copies that were given up have left behind",
     "lint": "check a folder of tenants and pipelines",
     "schema": "print the JSON schema of a specification, for editors",
@@ -105,7 +106,7 @@ def _parser(first: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"datamove {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     if first in _SUBCOMMANDS:
-        import_module(f"airflow_datamove.cli.{first}").add_parser(subparsers, _SUBCOMMANDS[first])
+        import_module(f"airflow_datamove.cli.{first.replace('-', '_')}").add_parser(subparsers, _SUBCOMMANDS[first])
     else:
         # Only told: some of them need libraries that take a second to import.
         for name, text in _SUBCOMMANDS.items():

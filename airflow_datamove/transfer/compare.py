@@ -56,11 +56,24 @@ def compare(
     finally:
         comparison.close()
     plan = comparison.plan
-    if view.root is Root.GLOB and not (plan.files or plan.directories or plan.special or plan.filtered):
+    found = plan.files or plan.directories or plan.special or plan.filtered
+    if view.root is Root.GLOB and not found and not (plan.conflicts and _holds_something(view)):
         raise NotFound("the glob matches nothing", path=str(source))
     if isinstance(view, ManifestView):
         plan.missing.extend(view.missing)
     return plan
+
+
+def _holds_something(view: SourceView) -> bool:
+    """Whether a glob matches anything, where what stands in the way has kept the comparison from looking."""
+    pending = [""]
+    while pending:
+        for entry in view.children(pending.pop()):
+            relative = entry.path[len(view.top.rstrip("/")) + 1 :]
+            if entry.kind is not Kind.DIRECTORY or view.counts(relative):
+                return True
+            pending.append(relative)
+    return False
 
 
 class _Comparison:
@@ -288,7 +301,8 @@ class _Comparison:
             if self._flat and kinds == [Kind.FILE] and self._source_has(relative, Kind.FILE):
                 return relative
             what = "a file" if kinds == [Kind.FILE] else "a symlink or a special file"
-            self.plan.conflict(f"{target} is {what} where a directory must be")
+            if self._will_be(relative):
+                self.plan.conflict(f"{target} is {what} where a directory must be")
             return None
         if self._clashes(entry, relative):
             return None
@@ -298,6 +312,14 @@ class _Comparison:
             self.plan.new_directories.append(target)
         self._all_new(relative)
         return None
+
+    def _will_be(self, relative: str) -> bool:
+        """Whether a directory comes into being: by itself, or because something that is copied lies in it."""
+        if self._view.counts(relative) and not self._selection.by_file:
+            return True
+        before = self.plan.files + len(self.plan.new_directories)
+        self._all_new(relative)
+        return self.plan.files + len(self.plan.new_directories) > before
 
     def _all_new(self, relative: str) -> None:
         """A directory that the destination lacks, with all that is below it."""
