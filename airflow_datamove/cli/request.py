@@ -13,9 +13,17 @@ from airflow_datamove.errors import QuantityError
 from airflow_datamove.quantity import parse_duration, parse_rate, parse_share, parse_size
 from airflow_datamove.stores.connection import Connections, EnvironmentConnections
 from airflow_datamove.stores.registry import check
-from airflow_datamove.transfer.filters import Filters
 from airflow_datamove.transfer.glob import escape
-from airflow_datamove.transfer.options import MARKER, CopyOptions, OnError, Overwrite, Publish, Route, Verify
+from airflow_datamove.transfer.options import (
+    MARKER,
+    CopyOptions,
+    OnError,
+    Overwrite,
+    Publish,
+    Route,
+    Verify,
+    options_of_words,
+)
 from airflow_datamove.transfer.path_rule import refuse_overlap
 from airflow_datamove.transfer.route import DEFAULT_THRESHOLD, NO_CLUSTER, RouteDecision, choose_route
 
@@ -129,29 +137,12 @@ def read_arguments(arguments: argparse.Namespace) -> CopyArguments:
     request = CopyArguments(
         source=check(read_address(arguments.source, source=True)),
         destination=check(read_address(arguments.destination)),
-        options=CopyOptions(
-            overwrite=Overwrite(arguments.overwrite),
-            mirror=arguments.mirror,
-            max_delete=arguments.max_delete,
+        options=options_of_words(
+            arguments,
             threads=arguments.threads,
             rate=arguments.rate,
-            filters=Filters(
-                include=tuple(arguments.include),
-                exclude=tuple(arguments.exclude),
-                min_size=arguments.min_size,
-                max_size=arguments.max_size,
-                min_age=arguments.min_age,
-                max_age=arguments.max_age,
-            ),
             manifest=_optional(arguments.manifest),
-            create=arguments.create,
-            publish=Publish(arguments.publish),
-            marker=arguments.marker,
-            verify=Verify(arguments.verify),
-            on_error=OnError(arguments.on_error),
-            error_budget=arguments.error_budget,
             receipt=_optional(arguments.receipt),
-            part_size=arguments.part_size,
         ),
         route=Route(arguments.route),
         threshold=arguments.threshold,

@@ -21,7 +21,7 @@ from airflow_datamove.stores.contract import Measure
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.copy import prepare_copy
 from airflow_datamove.transfer.measure import measure_source
-from airflow_datamove.transfer.options import Route
+from airflow_datamove.transfer.options import Route, Verify
 from airflow_datamove.transfer.progress import Progress
 from airflow_datamove.transfer.route import NO_CLUSTER, RouteDecision, choose_route
 from airflow_datamove.transfer.throttle import Throttle
@@ -121,7 +121,8 @@ class SizeRoutedCopyOperator(DistCpOperator):
                     measure = Measure(prepared.plan.files, prepared.plan.directories, prepared.plan.bytes)
                     decision = self._choose(request, measure, server_side=prepared.server_side)
                 self.log.info("Route %s, because %s", decision.route, decision.reason)
-                if decision.route is Route.SERVER_SIDE and not (self.limits and self.limits.server_side):
+                counts = self.limits is not None and self.limits.server_side
+                if decision.route is Route.SERVER_SIDE and not counts and options.verify is not Verify.READ_BACK:
                     rate = None  # the bytes do not pass the link
                 self.log.info("Copying at no more than %s", format_rate(rate) if rate else "the machine's speed")
                 report = prepared.carry_out(

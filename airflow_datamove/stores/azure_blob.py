@@ -199,12 +199,6 @@ class AzureBlobStore(FlatStore):
         """A URL that lets the service of another account read a blob for an hour: a secret."""
         return self._lender.url(self._key(path))
 
-    def create_root(self) -> None:
-        """See :class:`Store`: "Create Container"."""
-        answer = self._client.call("PUT", "", "/", query={"restype": "container"}, accept=(409,))
-        if answer.status == 409 and code(answer) not in ("ContainerAlreadyExists", "ResourceAlreadyExists"):
-            raise failure(answer, "/")
-
     def leftovers(self, path: str) -> Iterator[Entry]:
         """See :class:`Store`. Blocks that were never committed are none: Azure drops them by itself."""
         return (each for each in listing(self._client, self._prefix(path)) if is_temporary(each.name))
@@ -216,6 +210,12 @@ class AzureBlobStore(FlatStore):
     def close(self) -> None:
         """See :class:`Store`."""
         self._client.close()
+
+    def _make_root(self) -> None:
+        """See :class:`FlatStore`: "Create Container"."""
+        answer = self._client.call("PUT", "", "/", query={"restype": "container"}, accept=(409,))
+        if answer.status == 409 and code(answer) not in ("ContainerAlreadyExists", "ResourceAlreadyExists"):
+            raise failure(answer, "/")
 
     def _where(self, path: str) -> str:
         self._refuse_root(path)

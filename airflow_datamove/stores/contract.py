@@ -121,7 +121,7 @@ class Measure:
 
 Pace = Callable[[int], None]
 """Called with a number of bytes just before they pass; waits as long as the rate asks for. What it raises must get
-through: that is how a copy is cancelled."""
+through: that is how a copy is cancelled. A negative number: so many have to pass once more, and do not count yet."""
 
 
 def no_pace(count: int) -> None:

@@ -152,23 +152,6 @@ class GcsStore(FlatStore):
         self._file_key(path)
         return rewrite(source._client, entry, self._client, path, attributes)
 
-    def create_root(self) -> None:
-        """See :class:`Store`: "Buckets: insert", in the connection's project."""
-        # Who may write into a bucket that is there need not be allowed to make one.
-        with suppress(NotFound):
-            self._any_below("")
-            return
-        login, name = self._client.login, self._client.bucket
-        if not login.project:
-            raise WrongUse(
-                f"connection {login.connection_id!r} names no project to make a bucket in",
-                remedy="Give project in the extra",
-            )
-        document = {"name": name, **({"location": login.location} if login.location else {})}
-        query = {"project": login.project, "fields": "name"}
-        with suppress(AlreadyExists):  # meanwhile
-            self._client.ask("POST", "/storage/v1/b", "/", query=query, document=document)
-
     def leftovers(self, path: str) -> Iterator[Entry]:
         """See :class:`Store`."""
         return (each for each in listing(self._client, self._prefix(path)) if is_temporary(each.name))
@@ -191,6 +174,19 @@ class GcsStore(FlatStore):
         if path == "/":
             raise StoreError("the root is no file", path=path)
         return self._key(path)
+
+    def _make_root(self) -> None:
+        """See :class:`FlatStore`: "Buckets: insert", in the connection's project."""
+        login, name = self._client.login, self._client.bucket
+        if not login.project:
+            raise WrongUse(
+                f"connection {login.connection_id!r} names no project to make a bucket in",
+                remedy="Give project in the extra",
+            )
+        document = {"name": name, **({"location": login.location} if login.location else {})}
+        query = {"project": login.project, "fields": "name"}
+        with suppress(AlreadyExists):  # meanwhile
+            self._client.ask("POST", "/storage/v1/b", "/", query=query, document=document)
 
     def _any_below(self, prefix: str) -> bool:
         return next(listing(self._client, prefix, most=1), None) is not None

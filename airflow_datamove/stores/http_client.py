@@ -97,8 +97,8 @@ class HttpClient:
         :param target: path and query as they go over the wire.
         :param headers: besides ``host`` and ``content-length``; a function is asked anew at each try, for signatures
             that hold the time.
-        :param pace: called before each at most 256 KiB of the body. If it has a true attribute ``even``, little is left
-            to lie in the system's buffers.
+        :param pace: called before each at most 256 KiB of the body, and with a negative number before a body is sent
+            again. If it has a true attribute ``even``, little is left to lie in the system's buffers.
         :param repeatable: it may be sent again after the connection broke: doing it twice is as good as once.
         :raises StoreUnavailable: if the server cannot be reached, hangs, or hangs up.
         :raises Throttled: if it still asks for fewer requests at the last try.
@@ -106,14 +106,16 @@ class HttpClient:
         for attempt in range(1, self.tries + 1):
             last = attempt == self.tries
             connection = None
+            passed: list[int] = []
             try:
                 connection = self._connection(fresh=attempt > 1)
-                answer = self._exchange(connection, method, target, headers, body, pace)
+                answer = self._exchange(connection, method, target, headers, body, pace, passed)
             except Cut as cut:
                 self._drop(connection)
                 stale = connection is not None and connection.used and not cut.answered
                 if self._closed or last or self._hangs(cut, attempt) or not (repeatable or stale):
                     raise self.away(str(cut)) from None
+                pace(-sum(passed))
                 self._pause(attempt, None)
                 continue
             except BaseException:
@@ -127,6 +129,7 @@ class HttpClient:
                 if answer.status in _BUSY:
                     raise Throttled(f"{self.name} asks for fewer requests ({answer.status})", retry_after=after)
                 return answer
+            pace(-sum(passed))
             self._pause(attempt, after)
         raise AssertionError("unreachable")
 
@@ -198,12 +201,18 @@ class HttpClient:
         headers: Headers | Callable[[], Headers],
         body: bytes | memoryview,
         pace: Pace,
+        passed: list[int],
     ) -> Answer:
+        """Sends a request once and receives its answer.
+
+        :param passed: gets what ``pace`` was told.
+        """
         size = len(body)
         sent = self._headers(headers, size, method)
         if size <= _SEND:
             if size:
                 pace(size)
+                passed.append(size)
             connection.send_head(method, target, sent, body)
         else:
             if getattr(pace, "even", False):
@@ -214,6 +223,7 @@ class HttpClient:
                 for start in range(0, size, _SEND):
                     piece = view[start : start + _SEND]
                     pace(len(piece))
+                    passed.append(len(piece))
                     connection.send(piece)
             except Cut:
                 # The server may have said why before it hung up.

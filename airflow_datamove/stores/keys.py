@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
-from airflow_datamove.errors import NotFound, NotSupported
+from airflow_datamove.errors import NotFound, NotSupported, PermissionDenied, WrongUse
 from airflow_datamove.stores.buffered import BufferedWriter
 from airflow_datamove.stores.contract import NO_ATTRIBUTES, Attributes, Entry, Kind, Store, Writer
 from airflow_datamove.stores.temporary import is_temporary
@@ -25,6 +26,21 @@ class FlatStore(Store):
         assert rules is not None
         part_size = max(rules.size, -(-size // rules.most))
         return BufferedWriter(self, path, size, attributes, part_size=part_size, least=rules.least)
+
+    def create_root(self) -> None:
+        """See :class:`~airflow_datamove.stores.contract.Store`. Who may write into what is there need not be allowed to
+        make it, nor even to look whether it is there: then what is written tells."""
+        try:
+            self.stat("/")
+        except NotFound:
+            self._make_root()
+        except PermissionDenied:
+            with suppress(PermissionDenied, WrongUse):
+                self._make_root()
+
+    @abstractmethod
+    def _make_root(self) -> None:
+        """Makes the bucket or container; harmless if somebody else does meanwhile."""
 
     @abstractmethod
     def _refuse_impossible(self, path: str) -> None:

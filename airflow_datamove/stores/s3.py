@@ -20,10 +20,8 @@ from awscrt.checksums import crc32c
 from airflow_datamove.address import Address
 from airflow_datamove.errors import (
     AlreadyExists,
-    DatamoveError,
     NotFound,
     NotSupported,
-    PermissionDenied,
     SourceChanged,
     StoreError,
 )
@@ -198,26 +196,6 @@ class _S3Store(FlatStore, CopySource):
             upload.abort()
             raise
 
-    def create_root(self) -> None:
-        region = self.service.region
-        body = b""
-        if region != "us-east-1":
-            body = (
-                '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-                f"<LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
-            ).encode()
-        answer = self.service.call("PUT", body=body)
-        code = code_of(answer)
-        if answer.status == 200 or code == "BucketAlreadyOwnedByYou":
-            return
-        if code == "BucketAlreadyExists":
-            try:
-                self._page("", count=1)
-                return
-            except DatamoveError:
-                raise PermissionDenied("a bucket of this name is somebody else's", path="/") from None
-        raise error_of(answer, "/")
-
     def leftovers(self, path: str) -> Iterator[Entry]:
         return (entry for entry in self._below(self._prefix(path)) if is_temporary(entry.name))
 
@@ -254,6 +232,18 @@ class _S3Store(FlatStore, CopySource):
     def _below(self, prefix: str) -> Iterator[Entry]:
         for page in self._pages(prefix):
             yield from page.entries
+
+    def _make_root(self) -> None:
+        region = self.service.region
+        body = b""
+        if region != "us-east-1":
+            body = (
+                '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+                f"<LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+            ).encode()
+        answer = self.service.call("PUT", body=body)
+        if answer.status != 200 and code_of(answer) not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+            raise error_of(answer, "/")
 
     def _pages(self, prefix: str, delimiter: str = "") -> Iterator[Page]:
         token = ""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import Cancelled, NotFound, PermissionDenied, Refused
+from airflow_datamove.errors import Cancelled, NotFound, PermissionDenied, Refused, StoreError
 from airflow_datamove.stores.contract import Entry, Kind, Store
 from airflow_datamove.transfer.filters import Selection
 from airflow_datamove.transfer.lister import Lister
@@ -37,7 +38,7 @@ def compare(
     """Compares, and says what a copy will do.
 
     :param created: the destination's container or bucket may not be there yet: it counts as empty.
-    :param cancelled: once it is set, the comparison ends with Cancelled.
+    :param cancelled: once it is set, the comparison ends with Cancelled, and the stores are of no more use.
     :param seen: is told of each thing of the source that is not filtered out, with its relative path.
     :param same: whether an existing file is what its source is; by default as ``options.overwrite`` says.
     :raises PathConflict: for a copy onto or into itself. What else stands in the way is in ``plan.conflicts``.
@@ -53,6 +54,11 @@ def compare(
     comparison.seen, comparison.same, comparison.cancelled = seen, same, cancelled
     try:
         comparison.run(created)
+    except Cancelled:
+        for store in (source_store, destination_store):  # others may still wait for a listing
+            with suppress(StoreError):
+                store.interrupt()
+        raise
     finally:
         comparison.close()
     plan = comparison.plan
@@ -97,11 +103,12 @@ class _Comparison:
         # Only a glob may reach into its own destination: for the others that is refused by their addresses.
         overlaps = view.root is Root.GLOB and same_store(source, destination)
         self._same = source_store if overlaps else None
-        self._theirs = Lister(destination_store.list, ahead=destination_store.capabilities.remote)
-        self._ours = Lister(view.children, ahead=source_store.capabilities.remote)
+        stop = self._stop_if_cancelled
+        self._theirs = Lister(destination_store.list, ahead=destination_store.capabilities.remote, stop=stop)
+        self._ours = Lister(view.children, ahead=source_store.capabilities.remote, stop=stop)
         self._stack: list[str] = []
         self._no_root = False  # there is no such container or bucket yet
-        self._extras = Extras(self.plan, destination_store, self._base, self._selection, options.max_delete)
+        self._extras = Extras(self.plan, destination_store, self._base, self._selection, options.max_delete, stop)
         self.seen: Callable[[str, Entry], None] | None = None
         self.same: Callable[[Entry, Entry], bool] | None = None
         self.cancelled: threading.Event | None = None
@@ -200,6 +207,7 @@ class _Comparison:
         simple = simple and self.seen is None and self.same is None and self._options.publish is Publish.EACH
         overwrite, file, files, size = self._options.overwrite, Kind.FILE, 0, 0
         for entry in ours:
+            self._stop_if_cancelled()
             name = entry.path.rpartition("/")[2]
             while old is not None and old_name < name:
                 if mirror:
@@ -226,6 +234,7 @@ class _Comparison:
             if below_this is not None:
                 below.append(below_this)
         while mirror and old is not None:
+            self._stop_if_cancelled()
             self._extras.add(old)
             old = next(theirs, None)
         self.plan.files += files

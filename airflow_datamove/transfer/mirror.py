@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from airflow_datamove.errors import Refused, StoreError
 from airflow_datamove.stores.contract import Entry, Kind, Store
@@ -15,11 +15,20 @@ class Extras:
 
     :param base: the path that the source's paths get in front of them.
     :param max_delete: the largest share of the destination's files that may go.
+    :param stop: raises Cancelled once that was asked for.
     """
 
-    def __init__(self, plan: CopyPlan, store: Store, base: str, selection: Selection, max_delete: float) -> None:
+    def __init__(
+        self,
+        plan: CopyPlan,
+        store: Store,
+        base: str,
+        selection: Selection,
+        max_delete: float,
+        stop: Callable[[], None],
+    ) -> None:
         self._plan, self._store, self._base = plan, store, base
-        self._selection, self._max_delete = selection, max_delete
+        self._selection, self._max_delete, self._stop = selection, max_delete, stop
         self._files = 0
         self._directories: list[str] = []
 
@@ -34,6 +43,7 @@ class Extras:
         elif not self._selection.prunes(self._relative(old)):
             self._directories.append(old.path)
             for entry in self._store.walk(old.path):
+                self._stop()
                 if entry.kind is Kind.DIRECTORY:
                     self._directories.append(entry.path)
                 else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import Any
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import WrongUse
@@ -128,3 +129,37 @@ class CopyOptions:
             raise WrongUse(
                 "mirror and publish: together do not go together: deleting is no single act", remedy="Drop one of them"
             )
+
+
+def options_of_words(
+    words: Any, *, threads: int, rate: int | None, manifest: Address | None, receipt: Address | None
+) -> CopyOptions:
+    """The options that a request or a command line asks for.
+
+    :param words: has an attribute for each of the other options and filters, under its name: words and numbers.
+    :raises WrongUse: for a combination that makes no sense.
+    """
+    return CopyOptions(
+        overwrite=Overwrite(words.overwrite),
+        mirror=words.mirror,
+        max_delete=words.max_delete,
+        threads=threads,
+        rate=rate,
+        filters=Filters(
+            include=tuple(words.include),
+            exclude=tuple(words.exclude),
+            min_size=words.min_size,
+            max_size=words.max_size,
+            min_age=words.min_age,
+            max_age=words.max_age,
+        ),
+        manifest=manifest,
+        create=words.create,
+        publish=Publish(words.publish),
+        marker=words.marker,
+        verify=Verify(words.verify),
+        on_error=OnError(words.on_error),
+        error_budget=words.error_budget,
+        receipt=receipt,
+        part_size=words.part_size,
+    )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_datamove.scheduling.limits import Limits, lanes_up_to, priority_weight
+from airflow_datamove.scheduling.limits import Limits, lanes_up_to, limits_of, priority_weight
+from airflow_datamove.spec.platform import Platform
+from airflow_datamove.spec.tenant import Tenant
 
 LIMITS = Limits(
     tenant="acme",
@@ -48,3 +51,14 @@ def test_the_record_survives_travelling_as_json() -> None:
 def test_lanes_are_ordered() -> None:
     assert lanes_up_to("normal") == ("bulk", "normal")
     assert lanes_up_to("urgent") == ("bulk", "normal", "urgent")
+
+
+@pytest.mark.parametrize("counts", [None, False, True])
+def test_what_a_service_copies_by_itself_counts_against_a_link_if_the_platform_says_so(counts: bool | None) -> None:
+    link: dict[str, Any] = {"capacity": "1 GiB/s"} | ({} if counts is None else {"server_side": counts})
+    platform = Platform.model_validate({"links": {"wan": link}})
+    folders = ["gs://gcp@lake/"]
+    tenant = Tenant.model_validate({"owner": "a@b.c", "link": "wan", "read": folders, "write": folders})
+    limits = limits_of("acme", tenant, platform)
+    assert limits.server_side is (counts or False)
+    assert Limits.from_dict(limits.to_dict()) == limits

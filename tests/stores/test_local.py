@@ -16,6 +16,8 @@ from airflow_datamove.stores.contract import Kind, Store
 from airflow_datamove.stores.local import _translated
 from airflow_datamove.stores.registry import open_store
 from tests.stores.contract import Place, StoreContract
+from tests.stores.parts import Parts
+from tests.stores.parts_contract import PartsContract
 from tests.stores.places import get, put
 
 
@@ -25,9 +27,23 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield store, str(tmp_path)
 
 
-class TestLocal(StoreContract):
+class TestLocal(StoreContract, PartsContract):
     def everything(self, store: Store, top: str) -> list[str]:
         return sorted(os.listdir(top))
+
+    def test_a_commit_after_that_of_another_try_is_as_good(self, place: Place) -> None:
+        """The first holds the lock, so the second has files of its own, and must bring all parts."""
+        store, top = place
+        parts = Parts(store, f"{top}/f")
+        first, second = parts.begin(), parts.begin()
+        for upload in (first, second):
+            assert dict(upload.held()) == {}
+            parts.put(upload, range(parts.count))
+        for upload in (first, second):
+            assert upload.commit(parts.whole_crc) == store.stat(parts.path)
+            upload.close()
+        assert get(store, parts.path) == parts.data
+        assert self.everything(store, top) == ["f"]
 
 
 def test_symlinks_and_pipes_are_special_and_never_followed(place: Place) -> None:

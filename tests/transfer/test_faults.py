@@ -108,6 +108,27 @@ def test_connections_that_are_cut_anywhere_are_made_again(case: _Case, reset: bo
     case.is_right()
 
 
+@pytest.mark.parametrize("case", [("abfs", Way.UP), ("s3", Way.UP)], indirect=True, ids=["abfs", "s3"])
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+def test_bytes_that_are_sent_again_count_once(case: _Case, reset: bool) -> None:
+    told: list[Progress] = []
+    for offset in (20_000, 200_000, 1_500_000):
+        case.proxy.cut(offset, Way.UP, reset=reset)
+    case.copy(progress=told.append)
+    assert case.proxy.cuts == 3
+    assert (told[-1].bytes_done, told[-1].files_done) == (told[-1].bytes, told[-1].files)
+
+
+def test_bytes_that_a_busy_server_has_sent_again_count_once(tmp_path: Path, ends: Ends) -> None:
+    make(tmp_path / "s", {f"f{number}": os.urandom(2000) for number in range(20)})
+    end, told = ends("abfs"), list[Progress]()
+    with _busy(ends.port("abfs"), refused=10) as busy:
+        near = ends.through(end, "abfs", busy.port)
+        copy(source_of(tmp_path / "s"), end.at("t"), near.connections, CopyOptions(threads=4), progress=told.append)
+    assert busy.refused == 10
+    assert told[-1].bytes_done == told[-1].bytes == 20 * 2000
+
+
 @both_ways
 def test_a_slow_and_distant_server_is_waited_for(case: _Case) -> None:
     case.proxy.delay = 0.02

@@ -12,9 +12,12 @@ from airflow_datamove.address import Address
 from airflow_datamove.errors import CopyFailed, NotFound, StoreError, StoreUnavailable, WrongUse
 from airflow_datamove.stores.connection import EnvironmentConnections
 from airflow_datamove.transfer import manifest as module
+from airflow_datamove.transfer.copy import copy, prepare_copy
 from airflow_datamove.transfer.manifest import read_manifest
 from airflow_datamove.transfer.options import CopyOptions
+from tests.faults.proxy import proxying
 from tests.stores.dead_server import unused_port
+from tests.transfer.ends import Ends
 from tests.transfer.trees import NOTHING, destination_of, make, read, run, source_of
 
 TREE = {"a": b"1", "d/b": b"2", "d/e/c": b"3", "# no comment": b"4", '"quoted"': b"5", "new\nline": b"6", " x ": b"7"}
@@ -107,3 +110,18 @@ def test_a_manifest_does_not_lead_through_a_symlink_out_of_the_source(tmp_path: 
     with pytest.raises(CopyFailed, match=r"link/d/secret.*a symlink is not followed"):
         run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), options)
     assert read(tmp_path / "t") == {"a": b"1"}
+
+
+def test_several_of_the_names_are_asked_for_at_a_time(tmp_path: Path, ends: Ends) -> None:
+    """Each is a round trip. A connection carries one request at a time, and is used again as soon as it is free."""
+    names = [f"f{number:03}" for number in range(80)]
+    make(tmp_path / "s", {name: name.encode() for name in names})
+    end = ends("abfs")
+    copy(source_of(tmp_path / "s"), end.at(""), end.connections)
+    with proxying(ends.port("abfs")) as proxy:
+        near = ends.through(end, "abfs", proxy.port)
+        proxy.delay = 0.02
+        options = _with(tmp_path, "\n".join(names))
+        with prepare_copy(end.at(""), destination_of(tmp_path / "t"), near.connections, options) as prepared:
+            assert [each.relative for each in prepared.plan.copies] == names
+        assert len(proxy.connections) > 4

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from airflow_datamove.errors import CopyFailed, Refused
+from airflow_datamove.errors import CopyFailed, Refused, StoreError
+from airflow_datamove.stores.contract import Entry, Kind
+from airflow_datamove.stores.local import _LocalStore
 from airflow_datamove.transfer.copy import prepare_copy
 from airflow_datamove.transfer.filters import Filters
+from airflow_datamove.transfer.mirror import ascending
 from airflow_datamove.transfer.options import CopyOptions
-from tests.transfer.trees import NOTHING, destination_of, make, read, run, source_of
+from tests.transfer.trees import NOTHING, Tree, destination_of, make, read, run, source_of
 
 MIRROR = CopyOptions(mirror=True)
 
@@ -83,3 +87,34 @@ def test_what_is_too_large_or_too_old_for_the_source_a_mirror_leaves_alone(tmp_p
     options = CopyOptions(mirror=True, max_delete=1.0, filters=Filters(max_size=1000))
     run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), options)
     assert set(read(tmp_path / "t")) == {"a", "large"}
+
+
+@pytest.mark.parametrize("unsorted", ["s", "t"])
+@pytest.mark.parametrize("directory", ["", "/d"])
+def test_a_store_that_lists_in_no_order_is_noticed_before_anything_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unsorted: str, directory: str
+) -> None:
+    really = _LocalStore.list
+
+    def listed(self: _LocalStore, path: str) -> Iterator[Entry]:
+        found = list(really(self, path))
+        return iter(found[::-1] if path == f"{tmp_path}/{unsorted}{directory}" else found)
+
+    monkeypatch.setattr(_LocalStore, "list", listed)
+    tree: Tree = {"a": b"1", "b": b"2", "d/a": b"3", "d/b": b"4"}
+    for top in ("s", "t"):
+        make(tmp_path / top, tree)
+    with pytest.raises(StoreError, match="not sorted"):
+        run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), CopyOptions(mirror=True, max_delete=1.0))
+    assert read(tmp_path / "t") == tree
+    run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"))
+
+
+def test_names_in_order_pass_and_one_may_be_a_file_and_a_directory() -> None:
+    entries = [
+        Entry("/a", Kind.FILE),
+        Entry("/a", Kind.DIRECTORY),
+        Entry("/a-b", Kind.FILE),
+        Entry("/\ue000", Kind.FILE),
+    ]
+    assert list(ascending(iter(entries))) == entries

@@ -165,3 +165,47 @@ def test_a_new_rate_holds_within_two_seconds_for_as_many_threads_as_there_may_be
     assert 0.95 * after * 3 - 256 * piece < found < 1.02 * after * 3 + 256 * piece
     if after < before:
         assert found < 1.02 * after * 3 + piece
+
+
+def test_of_the_old_rate_no_more_passes_than_was_promised_before_the_new_one_however_many_threads_wait() -> None:
+    """A quarter of a second's bytes, and the piece that was being promised."""
+    before, after = 2**23, 2**10
+    time_ = SimulatedTime()
+    throttle = Throttle(before, clock=time_.clock, sleep=time_.sleep)
+    passed: list[tuple[float, int]] = []
+    piece = before // 20
+
+    def live() -> None:
+        while time_.now < 3:
+            throttle.take(piece)
+            passed.append((time_.now, piece))
+
+    def change() -> None:
+        time_.sleep(3)
+        throttle.rate = after
+        time_.sleep(1)
+        throttle.rate = None
+
+    time_.run([change, *[live] * 64])
+    old = [(at, count) for at, count in passed if 3 < at < 3.5]
+    assert sum(count for _, count in old) <= before * (0.25 + 0.05)
+    assert max(at for at, _ in old) <= 3 + 0.25 + 0.05 + 1e-6
+
+
+@pytest.mark.parametrize("late", [0.0, 0.03, 0.1])
+def test_threads_that_the_system_wakes_late_lose_nothing_as_long_as_others_are_promised_something(late: float) -> None:
+    """A busy machine wakes a thread some hundredths of a second after its time."""
+    rate, seconds = 2**23, 20
+    time_ = SimulatedTime()
+    throttle = Throttle(rate, clock=time_.clock, sleep=lambda wait: time_.sleep(wait + late))
+    passed = 0
+
+    def live() -> None:
+        nonlocal passed
+        while time_.now < seconds:
+            throttle.take(rate // 20)
+            if time_.now < seconds:
+                passed += rate // 20
+
+    time_.run([live] * 16)
+    assert 0.98 * rate * seconds < passed < 1.01 * rate * (seconds + BURST)
