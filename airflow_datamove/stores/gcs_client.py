@@ -57,6 +57,7 @@ class BucketClient:
         make, sent = self._signed(headers)
         answer = self._http.request(method, target, make, body, pace=pace)
         if answer.status == 401 and self.login.bearer.refused(sent):
+            pace(-len(body))
             answer = self._http.request(method, target, make, body, pace=pace)
         if answer.status >= 300 and answer.status not in accept:
             raise failure(answer, told)

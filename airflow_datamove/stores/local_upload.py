@@ -48,7 +48,11 @@ class PartFile(Upload):
             self._own = True
             self._name(uuid.uuid4().hex)
             self._handle = open_new(path, self._part, os.O_RDWR | os.O_EXCL)
-        self._journal = open_new(path, self._list, os.O_RDWR | os.O_APPEND)
+        try:
+            self._journal = open_new(path, self._list, os.O_RDWR | os.O_APPEND)
+        except BaseException:
+            os.close(self._handle)  # and with it the lock, which the next try wants
+            raise
 
     def held(self) -> Mapping[int, str | None]:
         """See :meth:`~airflow_datamove.stores.contract.Upload.held`: read again, each of them."""
