@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 # What stops servers and looks at them needs Python's own library alone, so a missing .venv does not stand in the way.
 ANY_PYTHON = $(if $(wildcard $(PYTHON)),$(PYTHON),python3)
 .DEFAULT_GOAL := help
-.PHONY: help venv up down status demo test check bench lock clean
+.PHONY: help venv up down status demo test check bench jar lock clean
 
 help:  ## Show this help
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -40,6 +40,9 @@ check: venv  ## Lint, format, types, layers, and the documentation's links and e
 bench: venv  ## Run a benchmark (NAME=request_cost); all of them without a name
 	@tests/servers/prerequisites.sh
 	@$(PYTHON) -m benchmarks.run $(NAME)
+
+jar:  ## Build the jar that the package carries, from java/ (needs Maven and a JDK 17)
+	@java/build.sh airflow_datamove/distcp
 
 lock:  ## Write the lock anew from setup.cfg (ARGS=--upgrade for later versions)
 	@requirements/lock.sh $(ARGS)

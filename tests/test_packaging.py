@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,15 @@ def test_the_command_line_does_not_import_airflow_or_a_cloud_sdk() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert "RESULT []" in done.stdout, done.stderr
+
+
+def test_a_wheel_carries_the_jar_for_hadoop_s_client(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT / "airflow_datamove", copy / "airflow_datamove", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, copy)
+    code = "import setuptools.build_meta as m; print('RESULT', m.build_wheel('.'))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=copy, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(copy / done.stdout.split()[-1]) as wheel:
+        assert "airflow_datamove/distcp/planned-copy-listing.jar" in wheel.namelist()

@@ -16,12 +16,9 @@ from airflow_datamove.cli.request import CopyArguments, add_arguments, read_argu
 from airflow_datamove.errors import Cancelled, CopyFailed
 from airflow_datamove.quantity import format_rate, format_size
 from airflow_datamove.report import TransferReport
-from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.copy import prepare_copy
-from airflow_datamove.transfer.measure import measure_source
 from airflow_datamove.transfer.options import Route
 from airflow_datamove.transfer.progress import Progress
-from airflow_datamove.transfer.route import RouteDecision
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
@@ -72,7 +69,7 @@ def _carry_out(
     request: CopyArguments, cancelled: threading.Event, progress: Callable[[Progress], None] | None
 ) -> TransferReport:
     if request.may_need_cluster():
-        decision = _measured(request)
+        decision, _ = request.measured()
         if decision.route is Route.DISTCP:
             from airflow_datamove.distcp.job import run_to_end
 
@@ -92,15 +89,6 @@ def _carry_out(
         if not request.may_need_cluster():
             decision = request.decide(prepared.plan.files, prepared.plan.bytes, server_side=prepared.server_side)
         return prepared.carry_out(route=decision.route, reason=decision.reason, progress=progress, cancelled=cancelled)
-
-
-def _measured(request: CopyArguments) -> RouteDecision:
-    with (
-        open_store(request.source, request.connections) as source_store,
-        open_store(request.destination, request.connections) as destination_store,
-    ):
-        measure = measure_source(source_store, request.source)
-        return request.decide(measure.files, measure.bytes, server_side=destination_store.can_copy_from(source_store))
 
 
 def _write_json(report: TransferReport) -> None:

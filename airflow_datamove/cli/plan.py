@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from typing import Any
 
-from airflow_datamove.cli.request import add_arguments, read_arguments
-from airflow_datamove.quantity import format_size
+from airflow_datamove.cli.request import CopyArguments, add_arguments, read_arguments
+from airflow_datamove.errors import PathConflict
+from airflow_datamove.quantity import format_rate, format_size
+from airflow_datamove.stores.contract import Measure
 from airflow_datamove.transfer.copy import prepare_copy
+from airflow_datamove.transfer.options import Route
+from airflow_datamove.transfer.path_rule import Root
+from airflow_datamove.transfer.plan import CopyPlan
+from airflow_datamove.transfer.route import RouteDecision
 
 _SHOWN = 20
 
@@ -28,25 +35,56 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], 
 def run(arguments: argparse.Namespace) -> int:
     """Carries out the subcommand."""
     request = read_arguments(arguments)
-    with prepare_copy(request.source, request.destination, request.connections, request.options) as prepared:
-        plan = prepared.plan
-        decision = request.decide(plan.files, plan.bytes, server_side=prepared.server_side)
-        found: dict[str, Any] = {
-            "source": str(request.source),
-            "destination": str(request.destination),
-            "files": len(plan.copies),
-            "bytes": plan.copy_bytes,
-            "would_skip": plan.skipped,
-            "would_delete": len(plan.deletes),
-            "directories": plan.directories,
-            "special": plan.special,
-            "filtered": plan.filtered,
-            "route": str(decision.route),
-            "reason": decision.reason,
-            "conflicts": plan.conflicts,
-        }
+    decision, measure = request.measured() if request.may_need_cluster() else (None, None)
+    if decision is not None and measure is not None and decision.route is Route.DISTCP:
+        found = _by_distcp(request, decision, measure)
+    else:
+        with prepare_copy(request.source, request.destination, request.connections, request.options) as prepared:
+            plan = prepared.plan
+            decision = decision or request.decide(plan.files, plan.bytes, server_side=prepared.server_side)
+            found = _found(request, plan, decision)
     sys.stdout.write(f"{json.dumps(found) if arguments.json else _for_people(found)}\n")
     return 1 if found["conflicts"] else 0
+
+
+def _by_distcp(request: CopyArguments, decision: RouteDecision, measure: Measure) -> dict[str, Any]:
+    """The plan with the command that ``copy`` would give to Hadoop's client, but for the job's tag and the list."""
+    from airflow_datamove.distcp.job import DistCpJob, DistCpRequest
+    from airflow_datamove.distcp.sizing import DEFAULT_RATE, size_job
+
+    source, destination = request.source, request.destination
+    maps, bandwidth = size_job(measure.files, measure.bytes, 1, request.options.rate or DEFAULT_RATE)
+    name = f"datamove {source} -> {destination}"
+    asked = DistCpRequest(source, destination, request.options, "datamove-plan", name, maps, bandwidth)
+    try:
+        prepared = DistCpJob(request.connections.get(request.hadoop), request.connections).prepare(asked)
+    except PathConflict as error:
+        return _found(request, CopyPlan(Root.DIRECTORY, conflicts=[error.message]), decision)
+    try:
+        found = _found(request, prepared.plan, decision)
+        if prepared.command is not None:
+            found |= {"maps": maps, "rate": maps * bandwidth, "command": ["distcp", *prepared.arguments]}
+            found["minutes"] = round(prepared.bytes / (maps * bandwidth) / 60, 1)
+        return found
+    finally:
+        prepared.close()
+
+
+def _found(request: CopyArguments, plan: CopyPlan, decision: RouteDecision) -> dict[str, Any]:
+    return {
+        "source": str(request.source),
+        "destination": str(request.destination),
+        "files": len(plan.copies),
+        "bytes": plan.copy_bytes,
+        "would_skip": plan.skipped,
+        "would_delete": len(plan.deletes),
+        "directories": plan.directories,
+        "special": plan.special,
+        "filtered": plan.filtered,
+        "route": str(decision.route),
+        "reason": decision.reason,
+        "conflicts": plan.conflicts,
+    }
 
 
 def _for_people(found: dict[str, Any]) -> str:
@@ -57,6 +95,10 @@ def _for_people(found: dict[str, Any]) -> str:
         f"{'left out':<12}{found['special']} symlinks and special files",
         f"{'route':<12}{found['route']} ({found['reason']})",
     ]
+    if "command" in found:
+        lines.append(f"{'maps':<12}{found['maps']} at once, {format_rate(found['rate'])} together")
+        lines.append(f"{'minutes':<12}{found['minutes']} at that rate, besides the job's start")
+        lines.append(f"{'command':<12}{shlex.join(found['command'])}")
     conflicts: list[str] = found["conflicts"]
     lines += [f"{'conflict':<12}{each}" for each in conflicts[:_SHOWN]]
     if len(conflicts) > _SHOWN:

@@ -12,8 +12,10 @@ from airflow_datamove.address import Address
 from airflow_datamove.errors import QuantityError
 from airflow_datamove.quantity import parse_duration, parse_rate, parse_share, parse_size
 from airflow_datamove.stores.connection import Connections, EnvironmentConnections
-from airflow_datamove.stores.registry import check
+from airflow_datamove.stores.contract import Measure
+from airflow_datamove.stores.registry import check, open_store
 from airflow_datamove.transfer.glob import escape
+from airflow_datamove.transfer.measure import measure_source
 from airflow_datamove.transfer.options import (
     MARKER,
     CopyOptions,
@@ -62,12 +64,23 @@ class CopyArguments:
         """True if the route could be DistCp's: then the source is measured before anything is compared."""
         return bool(self.hadoop) and self.route in (Route.AUTO, Route.DISTCP)
 
+    def measured(self) -> tuple[RouteDecision, Measure]:
+        """The route with its reason, and how much the source holds, before anything is compared.
+
+        :raises Refused: if the one asked for is impossible.
+        :raises StoreError: if an end cannot be asked.
+        """
+        with open_store(self.source, self.connections) as source, open_store(self.destination, self.connections) as end:
+            measure = measure_source(source, self.source)
+            return self.decide(measure.files, measure.bytes, server_side=end.can_copy_from(source)), measure
+
     def _distcp_obstacle(self) -> str:
         if not self.hadoop:
             return NO_CLUSTER
-        from airflow_datamove.distcp.uri import obstacle
+        from airflow_datamove.distcp.obstacle import is_plain, obstacle
 
-        return self.options.distcp_obstacle() or obstacle(self.source, self.destination, self.connections)
+        plain = is_plain(self.connections.get(self.hadoop))
+        return obstacle(self.source, self.destination, self.options, self.connections, plain=plain)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from airflow_datamove.distcp.cluster import Cluster
 from airflow_datamove.distcp.debris import sweep
 from airflow_datamove.distcp.failures import explain
 from airflow_datamove.distcp.history import HistoryServer
+from airflow_datamove.distcp.obstacle import is_plain
 from airflow_datamove.distcp.options import DistCpRequest
 from airflow_datamove.distcp.outcome import report_of
 from airflow_datamove.distcp.prepare import Prepared, prepare
@@ -37,6 +38,7 @@ class DistCpJob:
         self._cluster = Cluster.of(hadoop)
         self._connections = connections
         self._allow_local = allow_local
+        self._plain = is_plain(hadoop)
         self._manager = ResourceManager(Rest(self._cluster.resource_managers, self._cluster.user))
         servers = self._cluster.history_servers
         self._history = HistoryServer(Rest(servers, self._cluster.user)) if servers else None
@@ -51,7 +53,13 @@ class DistCpJob:
 
     def prepare(self, request: DistCpRequest) -> Prepared:
         """Lists the source and plans the job; see :func:`airflow_datamove.distcp.prepare.prepare`."""
-        return prepare(request, self._connections, queue=self._cluster.queue, allow_local=self._allow_local)
+        return prepare(
+            request,
+            self._connections,
+            queue=self._cluster.queue,
+            allow_local=self._allow_local,
+            plain=self._plain,
+        )
 
     def submit(self, request: DistCpRequest | Prepared, *, cancelled: threading.Event | None = None) -> JobRef:
         """Submits a job, or joins the one of the same tag that runs already.
@@ -69,6 +77,13 @@ class DistCpJob:
         if running := self._client.running(asked.tag):
             return self._ref(running, asked, prepared, joined=True)
         prepared = prepared or self.prepare(asked)
+        try:
+            return self._submit(prepared, cancelled)
+        finally:
+            prepared.close()
+
+    def _submit(self, prepared: Prepared, cancelled: threading.Event | None) -> JobRef:
+        asked = prepared.request
         prepared.make_directories(self._connections)
         if prepared.command is None:
             return self._ref(None, asked, prepared)
@@ -156,8 +171,8 @@ class DistCpJob:
                 for end in (request.source, request.destination)
             ),
             destination=str(request.destination),
-            files=prepared.plan.files if prepared else None,
-            bytes=prepared.plan.bytes if prepared else None,
+            files=prepared.files if prepared else None,
+            bytes=prepared.bytes if prepared else None,
             maps=request.maps,
             joined=joined,
         )

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
+from airflow_datamove.distcp.listing import UniqueNames, write_listing
 from airflow_datamove.distcp.options import DistCpRequest
-from airflow_datamove.distcp.plan import Command, Job, Shape, plan_command
-from airflow_datamove.distcp.uri import check_name, check_root, hadoop_uri
+from airflow_datamove.distcp.plain import PlainNames, judge_of, plan_plain, shape_of
+from airflow_datamove.distcp.plan import Command, Judge, Settings, maps_judge, plan_listed
+from airflow_datamove.distcp.uri import check_root, hadoop_uri
 from airflow_datamove.errors import PathConflict, Refused
 from airflow_datamove.stores.connection import Connections
-from airflow_datamove.stores.contract import Entry, Kind
+from airflow_datamove.stores.contract import Entry, Store
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.compare import compare
+from airflow_datamove.transfer.manifest import read_manifest
 from airflow_datamove.transfer.options import Overwrite
 from airflow_datamove.transfer.path_rule import Root, destination_path, source_path
-from airflow_datamove.transfer.plan import CopyPlan
-from airflow_datamove.transfer.source_view import view_source
+from airflow_datamove.transfer.plan import CopyPlan, stays
+from airflow_datamove.transfer.receipt import check_receipt
+from airflow_datamove.transfer.source_view import SourceView, view_source
 
 
 @dataclass(frozen=True)
@@ -34,131 +41,148 @@ class Prepared:
     """Hadoop's URI of the destination."""
     started: float
     """Seconds since the epoch: when the listing began."""
+    resources: ExitStack
+    """What :meth:`close` gives back."""
 
     @property
     def arguments(self) -> list[str]:
         """DistCp's arguments; empty if no job is needed."""
         return self.command.arguments if self.command else []
 
+    @property
+    def files(self) -> int:
+        """Files that the job deals with: copies, or finds to be there."""
+        return len(self.plan.copies) if self.command and self.command.listing else self.plan.files
+
+    @property
+    def bytes(self) -> int:
+        """Their bytes."""
+        return self.plan.copy_bytes if self.command and self.command.listing else self.plan.bytes
+
     def make_directories(self, connections: Connections) -> None:
         """Makes what must exist before the job starts; harmless to repeat."""
-        if self.directories:
+        if self.directories or self.request.options.create:
             with open_store(self.request.destination, connections) as store:
+                if self.request.options.create:
+                    store.create_root()
                 for path in self.directories:
                     store.make_directory(path)
 
+    def close(self) -> None:
+        """Removes the list, which must not be before the client has read it. Harmless when repeated."""
+        self.resources.close()
+
 
 def prepare(
-    request: DistCpRequest, connections: Connections, *, queue: str = "", allow_local: bool = False
+    request: DistCpRequest,
+    connections: Connections,
+    *,
+    queue: str = "",
+    allow_local: bool = False,
+    plain: bool = False,
 ) -> Prepared:
-    """Lists the source, looks at the destination, and plans the job. Writes nothing.
+    """Compares the two ends and plans the job. Writes nothing but a list on this machine.
 
     :param queue: YARN queue for a request that names none.
     :param allow_local: let ``file://`` through.
+    :param plain: the client cannot be given our list: DistCp lists the source itself.
     :raises PathConflict: if something stands in the way, or the source would be copied onto or into itself.
-    :raises Refused: for what DistCp cannot do in one job, and for a mirror that would delete too much.
+    :raises Refused: for what DistCp cannot do, and for a mirror that would delete too much.
     :raises StoreError: if an end cannot be listed.
     """
     started = time.time()
-    if obstacle := request.options.distcp_obstacle():
+    options = request.options
+    if obstacle := options.distcp_obstacle(plain=plain):
         raise Refused(f"route distcp is impossible: {obstacle}", remedy="Use route auto or worker")
-    source, destination = request.source, request.destination
-    with ExitStack() as stack:
-        source_store = stack.enter_context(open_store(source, connections))
-        destination_store = stack.enter_context(open_store(destination, connections))
-        hadoop_uri(source, "/", connections, allow_local=allow_local)
-        hadoop_uri(destination, "/", connections, allow_local=allow_local)
-        view = view_source(source_store, source)
-        seen = _Seen(request, view.root, flat=source_store.capabilities.flat)
-        plan = compare(
-            view,
-            source,
-            source_store,
-            destination,
-            destination_store,
-            request.options,
-            created=request.options.create,
-            seen=seen,
-        )
-        plan.refuse_conflicts()
-        flat = destination_store.capabilities.flat
-    path, top = source_path(source), destination_path(source, plan.root, "", destination)
-    source_uri = hadoop_uri(source, path, connections, allow_local=allow_local)
-    target = hadoop_uri(destination, top, connections, allow_local=allow_local)
-    check_root(path)
-    check_root(top)
-    _refuse_same_place(source_uri, target, plan.root)
-    if _needs_no_job(plan, request.options.overwrite):
-        return Prepared(request, plan, None, tuple(plan.new_directories), target, started)
-    command = plan_command(
-        Job(
-            shape={Root.FILE: Shape.FILE, Root.DIRECTORY: Shape.DIRECTORY, Root.GLOB: Shape.FILES}[plan.root],
-            source=source_uri,
-            target=target,
-            overwrite=request.options.overwrite,
+    as_uri = partial(hadoop_uri, connections=connections, allow_local=allow_local)
+    judged = not plain and maps_judge(options.overwrite, as_uri(request.source, "/"), as_uri(request.destination, "/"))
+    with ExitStack() as resources:
+        with ExitStack() as stack:
+            stores = [
+                stack.enter_context(open_store(end, connections)) for end in (request.source, request.destination)
+            ]
+            view = _view(request, stores[0], connections)
+            names = PlainNames(request.source, view.root) if plain else UniqueNames()
+            plan = compare(
+                view,
+                request.source,
+                stores[0],
+                request.destination,
+                stores[1],
+                options,
+                created=options.create,
+                seen=names if plain or stores[0].capabilities.flat else None,
+                same=_surely_same if judged else None,
+            )
+            resources.callback(plan.close)
+            plan.refuse_conflicts()
+            flat = stores[1].capabilities.flat
+        top = destination_path(request.source, plan.root, "", request.destination)
+        settings = Settings(
+            source=as_uri(request.source, source_path(request.source)),
+            target=as_uri(request.destination, top),
             tag=request.tag,
             name=request.name,
             maps=request.maps,
             bandwidth=request.bandwidth,
-            children=seen.children,
+            judge=judge_of(options.overwrite) if plain else Judge.MAP if judged else Judge.NOBODY,
+            ignore_failures=options.error_budget > 0,
             queue=request.queue or queue,
             properties=request.properties,
         )
-    )
-    # A lone file's parent is a marker object in a flat store, which nobody asked for.
-    needed = top if plan.root is not Root.FILE else "" if flat else top.rpartition("/")[0]
-    directories = (needed,) if needed.strip("/") else ()
-    return Prepared(request, plan, command, directories, target, started)
+        check_root(source_path(request.source))
+        check_root(top)
+        _refuse_same_place(request, settings, plan.root)
+        alone = plan.root is Root.FILE
+        # A directory in a flat store is a marker object: our list names those that nothing comes to lie in.
+        needed = "" if flat and (alone or not plain) else top.rpartition("/")[0] if alone else top
+        directories: tuple[str, ...] = (needed,) if needed.strip("/") else ()
+        if _needs_no_job(plan, options.overwrite, plain=plain):
+            command, directories = None, tuple(plan.new_directories)
+        elif isinstance(names, PlainNames):
+            command = plan_plain(shape_of(plan.root), settings, names.children)
+        else:
+            folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="datamove-"))
+            listing = Path(folder) / "listing"
+            with listing.open("wb") as file:
+                write_listing(plan, settings.source, top, file)
+            command = plan_listed(settings, listing, alone=alone)
+        return Prepared(request, plan, command, directories, settings.target, started, resources.pop_all())
 
 
-class _Seen:
-    """Looks at everything that the source holds, and refuses what one DistCp job cannot do as the path rule says it."""
-
-    def __init__(self, request: DistCpRequest, root: Root, *, flat: bool) -> None:
-        self._request, self._root, self._flat_source = request, root, flat
-        self._directories: set[str] = set()
-        self._files: set[str] = set()
-        self._top: set[str] = set()
-
-    @property
-    def children(self) -> tuple[str, ...]:
-        """The names that lie directly in the source; none where it is a file."""
-        return () if self._root is Root.FILE else tuple(sorted(self._top))
-
-    def __call__(self, relative: str, entry: Entry) -> None:
-        check_name(relative)
-        self._top.add(relative.partition("/")[0])
-        same, other = (
-            (self._directories, self._files) if entry.kind is Kind.DIRECTORY else (self._files, self._directories)
-        )
-        if relative in other:
-            raise Refused(f"Hadoop cannot hold {relative!r}, which is a file and a directory at once")
-        if self._root is Root.GLOB and ("/" in relative or entry.kind is not Kind.FILE):
-            # With -update or -overwrite, DistCp pours the contents of all matched directories into one.
-            raise Refused(
-                f"{self._request.source} matches directories or reaches into several, which DistCp would copy with"
-                " another layout than the worker",
-                remedy="Take the worker route, name the directory above, or send one request for each match",
-            )
-        if self._flat_source:
-            same.add(relative)
+def _view(request: DistCpRequest, store: Store, connections: Connections) -> SourceView:
+    options = request.options
+    if options.receipt is not None:
+        check_receipt(options.receipt, request.source, request.destination, connections)
+    manifest = read_manifest(options.manifest, connections) if options.manifest is not None else None
+    return view_source(store, request.source, manifest)
 
 
-def _refuse_same_place(source: str, target: str, root: Root) -> None:
+def _surely_same(entry: Entry, old: Entry) -> bool:
+    """``if_changed`` where the maps compare: only what no checksum need be asked for is left out of the list."""
+    comparable = entry.size == 0 or entry.checksums.keys() & old.checksums.keys()
+    return bool(comparable) and stays(entry, old, Overwrite.IF_CHANGED)
+
+
+def _refuse_same_place(request: DistCpRequest, settings: Settings, root: Root) -> None:
     """Two connections may name one cluster: what the addresses hide, the URIs tell."""
-    start, end = f"{source.rstrip('/')}/", f"{target.rstrip('/')}/"
+    start, end = (f"{uri.rstrip('/')}/" for uri in (settings.source, settings.target))
     inside = end.startswith(start) or start.startswith(end)
-    if start == end or (root is Root.DIRECTORY and inside):
+    # Within one connection the comparison has looked at what exactly a glob matches.
+    hidden = root is Root.GLOB and request.source.connection_id != request.destination.connection_id
+    if start == end or (inside and (root is Root.DIRECTORY or hidden)):
         raise PathConflict(
-            f"{source} would be copied onto or into itself: {target}", remedy="Choose a destination outside the source"
+            f"{settings.source} would be copied onto or into itself: {settings.target}",
+            remedy="Choose a destination outside the source",
         )
 
 
-def _needs_no_job(plan: CopyPlan, overwrite: Overwrite) -> bool:
+def _needs_no_job(plan: CopyPlan, overwrite: Overwrite, *, plain: bool) -> bool:
     """True if it is certain that a job would copy nothing.
 
-    A lone file is judged here because DistCp replaces it whatever the flags. In a directory, ``if_changed`` is left
-    to DistCp, which can compare checksums that no listing has.
+    DistCp without our list replaces a lone file whatever the flags, so that is judged here; in a directory,
+    ``if_changed`` is left to its maps.
     """
-    certain = overwrite is Overwrite.NEVER or plan.root is Root.FILE
-    return plan.files == 0 or (certain and len(plan.copies) == 0)
+    if plain and overwrite is not Overwrite.NEVER and plan.root is not Root.FILE:
+        return plan.files == 0
+    return len(plan.copies) == 0

@@ -11,7 +11,7 @@ from airflow_datamove.address import Address
 from airflow_datamove.distcp.lifecycle import DistCpJob
 from airflow_datamove.distcp.options import DistCpRequest
 from airflow_datamove.distcp.progress import JobProgress
-from airflow_datamove.distcp.sizing import size_job
+from airflow_datamove.distcp.sizing import DEFAULT_RATE, size_job
 from airflow_datamove.errors import Cancelled, TrackingLost
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.connection import Connections
@@ -21,7 +21,6 @@ from airflow_datamove.transfer.options import CopyOptions
 from airflow_datamove.transfer.progress import Progress
 
 _SECONDS_OF_SILENCE = 120.0
-_DEFAULT_RATE = 100 * 2**20
 
 
 def run_to_end(
@@ -56,7 +55,7 @@ def run_to_end(
     options = options or CopyOptions()
     job = DistCpJob(connections.get(hadoop), connections, allow_local=allow_local)
     job.check()
-    rate = options.rate or _DEFAULT_RATE
+    rate = options.rate or DEFAULT_RATE
     if maps is None:
         with open_store(source, connections) as store:
             measure = measure_source(store, source)

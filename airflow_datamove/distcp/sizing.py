@@ -13,6 +13,9 @@ _RATE_OF_A_MAP = 16 * _MIB
 _WORK_OF_A_MAP = 64 * _MIB
 _MOST_MAPS = 512
 
+DEFAULT_RATE = 100 * _MIB
+"""Bytes per second of a job for which nobody names a rate."""
+
 
 def size_job(files: int, bytes: int, slots: int, slot_rate: int) -> tuple[int, int]:
     """How many maps, and how fast each, so that together they never pass the slots' rate.

@@ -51,11 +51,11 @@ def run_client(cluster: Cluster, command: Command, *, cancelled: threading.Event
     with _arguments(command) as arguments:
         try:
             process = subprocess.Popen(
-                [*_tied_to_us(), *cluster.command, *arguments],
+                [*_tied_to_us(), *_with_jar(cluster.command, command.jar), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=_environment(cluster),
+                env=_environment(cluster, command.jar),
                 start_new_session=True,
                 text=True,
                 errors="replace",
@@ -112,11 +112,21 @@ def _tied_to_us() -> list[str]:
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
-def _environment(cluster: Cluster) -> dict[str, str]:
+def _with_jar(words: tuple[str, ...], jar: Path | None) -> list[str]:
+    """The client's words, with a jar on the class path where they name one."""
+    if jar is None or "-cp" not in words:
+        return list(words)
+    at = words.index("-cp") + 1
+    return [*words[:at], f"{words[at]}:{jar}", *words[at + 1 :]]
+
+
+def _environment(cluster: Cluster, jar: Path | None) -> dict[str, str]:
     # Airflow's variables hold connections and their secrets; Java would write Unicode names as question marks in any
     # locale but a UTF-8 one; the lines that name the job are logged at INFO.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     environment |= {"LC_ALL": "C.UTF-8", "HADOOP_ROOT_LOGGER": "INFO,console"}
+    if jar is not None:
+        environment["HADOOP_CLASSPATH"] = ":".join(filter(None, (environment.get("HADOOP_CLASSPATH"), str(jar))))
     if cluster.conf_dir:
         environment["HADOOP_CONF_DIR"] = cluster.conf_dir
     if cluster.user:

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from airflow_datamove.address import Address
-from airflow_datamove.distcp.uri import obstacle
+from airflow_datamove.distcp.obstacle import is_plain, obstacle
 from airflow_datamove.errors import Cancelled, CopyFailed
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
@@ -107,7 +107,9 @@ class SizeRoutedCopyOperator(DistCpOperator):
         if not self.hadoop_conn_id:
             return NO_CLUSTER
         source, destination = Address.parse(request.source), Address.parse(request.destination)
-        return options_of(request).distcp_obstacle() or obstacle(source, destination, AirflowConnections())
+        connections = AirflowConnections()
+        plain = is_plain(connections.get(self.hadoop_conn_id))
+        return obstacle(source, destination, options_of(request), connections, plain=plain)
 
     def _copy(self, context: Context, request: CopyRequest, decision: RouteDecision | None) -> dict[str, Any]:
         rate = self.rate(request, distcp=False)

@@ -95,17 +95,20 @@ class CopyOptions:
     part_size: int | None = None
     """Bytes of the parts of large files; ``None``: what suits the destination."""
 
-    def distcp_obstacle(self) -> str:
-        """Why DistCp cannot do what is asked for, in a clause; empty if it can."""
-        wishes = {
-            "include, exclude, sizes and ages": bool(self.filters),
-            "a manifest": self.manifest is not None,
-            "publish: together": self.publish is Publish.TOGETHER,
-            "verify: read_back": self.verify is Verify.READ_BACK,
-            "a receipt": self.receipt is not None,
-        }
-        wished = next((wish for wish, is_wished in wishes.items() if is_wished), "")
-        return f"DistCp does not do {wished}" if wished else ""
+    def distcp_obstacle(self, *, plain: bool = False) -> str:
+        """Why DistCp cannot do what is asked for, in a clause; empty if it can.
+
+        :param plain: DistCp lists the source by itself, instead of being given our list.
+        """
+        if self.publish is Publish.TOGETHER:
+            return "DistCp publishes each file once it is whole, and not all of them together"
+        if self.verify is Verify.READ_BACK:
+            return "DistCp does not read back what it wrote"
+        if plain and self.filters:
+            return "DistCp without our list does not do include, exclude, sizes and ages"
+        if plain and self.manifest is not None:
+            return "DistCp without our list does not do a manifest"
+        return ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_delete <= 1:

@@ -123,10 +123,9 @@ def test_a_lone_file_becomes_exactly_the_destination(job: DistCpJob, hdfs: Place
     assert hdfs.content("deep/er/t") == hdfs.content("folder/f [1]") == hdfs.content("old") == b"new"
     assert hdfs.read("all") == {"f [1]": b"new", "g": b"g"}
     assert [report.files for report in (exact, below, over, several)] == [1, 1, 1, 2]
-    for policy in (Overwrite.NEVER, Overwrite.IF_CHANGED):
-        again = run(job, request(source, hdfs.at("deep/er/t"), overwrite=policy))
-        assert (again.files, again.skipped) == (0, 1)
-        assert again.details == {"job": "none was needed"}
+    again = run(job, request(source, hdfs.at("deep/er/t"), overwrite=Overwrite.NEVER))
+    assert (again.files, again.skipped) == (0, 1)
+    assert again.details == {"job": "none was needed"}
 
 
 def test_cloud_storage_there_and_back(job: DistCpJob, hdfs: Place, bucket: Place) -> None:
@@ -166,8 +165,6 @@ def test_nothing_exists_before_a_conflict_is_told(job: DistCpJob, hdfs: Place, c
 def test_what_one_job_cannot_do_is_refused(job: DistCpJob, hdfs: Place) -> None:
     hdfs.fill("src", {"a/b": b"1", "c": b"2"})
     hdfs.fill("full", {"1": b"", "2": b"", "3": b"", "c": b""})
-    with pytest.raises(Refused, match="worker"):
-        job.submit(request(hdfs.at("src/*"), hdfs.at("t")))
     with pytest.raises(Refused, match="delete"):
         job.submit(request(hdfs.at("src"), hdfs.at("full"), mirror=True))
     with pytest.raises(Refused, match="cannot reach"):

@@ -4,8 +4,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_datamove.distcp.plan import size_job
-from airflow_datamove.distcp.sizing import format_bandwidth, round_bandwidth
+from airflow_datamove.distcp.sizing import format_bandwidth, round_bandwidth, size_job
 
 MIB = 2**20
 

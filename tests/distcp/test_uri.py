@@ -3,7 +3,7 @@ import json
 import pytest
 
 from airflow_datamove.address import Address
-from airflow_datamove.distcp.uri import check_name, check_root, hadoop_uri, obstacle, source_argument, target_argument
+from airflow_datamove.distcp.uri import check_name, check_root, hadoop_uri, source_argument, target_argument
 from airflow_datamove.errors import Refused, WrongUse
 from airflow_datamove.stores.connection import EnvironmentConnections
 
@@ -61,12 +61,3 @@ def test_arguments() -> None:
     assert source_argument("hdfs://nn/a*[x]{b}?\\c ") == r"hdfs://nn/a\*\[x\]\{b\}\?\\c /"
     assert target_argument("hdfs://nn/a*[x] ") == "hdfs://nn/a*[x] /"
     assert source_argument("hdfs://nn/") == "hdfs://nn/"
-
-
-def test_what_is_reached() -> None:
-    connections = EnvironmentConnections({"AIRFLOW_CONN_C": json.dumps({"conn_type": "x", "host": "nn"})})
-    hdfs, gs = Address.parse("hdfs://c@/x"), Address.parse("gs://c@bucket/x")
-    assert obstacle(hdfs, gs, connections) == ""
-    assert "DistCp cannot reach file:///x" in obstacle(hdfs, Address.parse("file:///x"), connections)
-    assert "glob" in obstacle(Address.parse("hdfs://c@/day=*"), gs, connections)
-    assert not obstacle(Address.parse("hdfs://c@/day=\\*"), gs, connections)

@@ -1,4 +1,4 @@
-"""Real DistCp on real stores, many times in one Java: :class:`DistCpLoop`. Its maps run in that Java and not on YARN."""
+"""Real DistCp on real stores, many times in one Java: :class:`DistCpLoop`. Its maps run in that Java, not on YARN."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Self
 
 from airflow_datamove.address import Address
 from airflow_datamove.distcp.job import DistCpRequest, JobRef
+from airflow_datamove.distcp.listing import JAR
 from airflow_datamove.distcp.outcome import report_of
-from airflow_datamove.distcp.plan import JAR
 from airflow_datamove.distcp.prepare import prepare
 from airflow_datamove.errors import DistCpFailed
 from airflow_datamove.stores.connection import Connections
@@ -81,8 +81,6 @@ class DistCpLoop:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._process.kill()
         self._process.wait()
