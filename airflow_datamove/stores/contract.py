@@ -87,6 +87,8 @@ class Capabilities:
     checksum: str | None = None
     """The algorithm that the store itself computes of what it received (``crc32c`` for gs), or that it keeps beside
     the content (``md5`` for abfs); ``None``: it can only be compared by length."""
+    checksum_asked: bool = False
+    """A file's checksum is in no listing; :meth:`Store.checksums` asks for it (HDFS)."""
     measure: bool = False
     """``measure`` costs one call, whatever the size of the tree (HDFS GETCONTENTSUMMARY)."""
     flat: bool = False
@@ -337,6 +339,10 @@ class Store(ABC):
                 yield entry
                 if entry.kind is Kind.DIRECTORY:
                     pending.append(entry.path)
+
+    def checksums(self, entry: Entry) -> Mapping[str, str]:
+        """What the store says of a file's content, asked for it alone: see :attr:`Entry.checksums`."""
+        return entry.checksums
 
     def measure(self, path: str) -> Measure:
         """How much a file or a directory holds. Only asked for where ``capabilities.measure`` says that it is cheap."""

@@ -6,7 +6,7 @@ The connection is Airflow's ``webhdfs`` type (see ``hdfs_login``).
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import cast
 
@@ -57,7 +57,7 @@ class HdfsStore(Store):
     """See :class:`~airflow_datamove.stores.contract.Store`."""
 
     # An OPEN asks the name node and then a data node, which it connects to anew.
-    capabilities = Capabilities(measure=True, parts=_RULES, forks=True, stretch=128 * _MIB)
+    capabilities = Capabilities(checksum_asked=True, measure=True, parts=_RULES, forks=True, stretch=128 * _MIB)
 
     def __init__(self, web: WebHdfs) -> None:
         self._web = web
@@ -74,6 +74,11 @@ class HdfsStore(Store):
     def walk(self, path: str) -> Iterator[Entry]:
         """See :class:`Store`."""
         return (entry for entry in self._everything(path) if not is_temporary(entry.name))
+
+    def checksums(self, entry: Entry) -> Mapping[str, str]:
+        """See :class:`Store`. What a cluster gives by default depends on how it stores the file, and says so in its
+        name: ``MD5-of-0MD5-of-512CRC32C``. Two of one name can be compared."""
+        return self._checksums.of(entry.path, entry.path)
 
     def open(self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None) -> Reader:
         """See :class:`Store`."""

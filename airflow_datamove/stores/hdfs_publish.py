@@ -24,6 +24,12 @@ class Checksums:
         """Of the whole content, 8 hex digits; ``None`` where it cannot be known."""
         if not self._told:
             return None
+        found = self.of(path, about).get("crc32c")
+        self._told = found is not None
+        return found
+
+    def of(self, path: str, about: str) -> dict[str, str]:
+        """Whatever checksum the cluster gives, by its name; none where it gives none."""
         try:
             found = self._web.call("GET", "GETFILECHECKSUM", path, about=about).get("FileChecksum") or {}
         except NotFound:
@@ -32,10 +38,8 @@ class Checksums:
             if error.retryable:
                 raise
             found = {}
-        if found.get("algorithm") != "COMPOSITE-CRC32C":
-            self._told = False
-            return None
-        return str(found["bytes"])[:8].lower()
+        name, value = str(found.get("algorithm", "")), str(found.get("bytes", "")).lower()
+        return {"crc32c": value[:8]} if name == "COMPOSITE-CRC32C" else {name: value} if name else {}
 
 
 class Taken(StoreUnavailable):

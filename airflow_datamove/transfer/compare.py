@@ -13,6 +13,7 @@ from contextlib import suppress
 from airflow_datamove.address import Address
 from airflow_datamove.errors import Cancelled, NotFound, PermissionDenied, Refused, StoreError
 from airflow_datamove.stores.contract import Entry, Kind, Store
+from airflow_datamove.transfer.doubts import Doubts
 from airflow_datamove.transfer.filters import Selection
 from airflow_datamove.transfer.lister import Lister
 from airflow_datamove.transfer.mirror import Extras, ascending
@@ -63,23 +64,11 @@ def compare(
         comparison.close()
     plan = comparison.plan
     found = plan.files or plan.directories or plan.special or plan.filtered
-    if view.root is Root.GLOB and not found and not (plan.conflicts and _holds_something(view)):
+    if view.root is Root.GLOB and not found and not (plan.conflicts and view.holds_something()):
         raise NotFound("the glob matches nothing", path=str(source))
     if isinstance(view, ManifestView):
         plan.missing.extend(view.missing)
     return plan
-
-
-def _holds_something(view: SourceView) -> bool:
-    """Whether a glob matches anything, where what stands in the way has kept the comparison from looking."""
-    pending = [""]
-    while pending:
-        for entry in view.children(pending.pop()):
-            relative = entry.path[len(view.top.rstrip("/")) + 1 :]
-            if entry.kind is not Kind.DIRECTORY or view.counts(relative):
-                return True
-            pending.append(relative)
-    return False
 
 
 class _Comparison:
@@ -95,6 +84,7 @@ class _Comparison:
         self.plan = CopyPlan(view.root)
         self._view, self._store, self._options = view, destination_store, options
         self._selection = Selection(options.filters)
+        self._doubts = Doubts(source_store, destination_store, options.overwrite)
         self._flat = destination_store.capabilities.flat
         # What a source's path gets in front of it; the file itself where the source is one.
         self._base = destination_path(source, view.root, "", destination).rstrip("/")
@@ -120,7 +110,11 @@ class _Comparison:
     def run(self, created: bool) -> None:
         if self._alone:
             self._run_alone(created)
-            return
+        else:
+            self._run_all(created)
+        self._settle()
+
+    def _run_all(self, created: bool) -> None:
         there = self._top_is_there(created)
         if there is None:
             return
@@ -205,6 +199,7 @@ class _Comparison:
         # What is there already is most of what a repeated copy sees: it takes the shortest way.
         simple = not self._selection.active and self._same is None and self._options.receipt is None
         simple = simple and self.seen is None and self.same is None and self._options.publish is Publish.EACH
+        simple = simple and not self._doubts.possible
         overwrite, file, files, size = self._options.overwrite, Kind.FILE, 0, 0
         for entry in ours:
             self._stop_if_cancelled()
@@ -281,13 +276,25 @@ class _Comparison:
             plan.conflict(f"{target} is a source and a destination at once")
             return
         item = FileCopy(relative, entry, target)
-        if there is not None and self._stays(relative, entry, there):
-            plan.skipped += 1
+        if there is not None and self.same is None and self._doubts.is_one(entry, there):
+            if self._doubts.add(item, there):
+                self._settle()
+            return
+        self._decide(item, there is not None and self._stays(relative, entry, there))
+
+    def _settle(self) -> None:
+        for item, same in self._doubts.settle():
+            self._stop_if_cancelled()
+            self._decide(item, same)
+
+    def _decide(self, item: FileCopy, stays: bool) -> None:
+        if stays:
+            self.plan.skipped += 1
             if self._options.receipt is not None:
-                plan.skips.append(item)
+                self.plan.skips.append(item)
         else:
-            plan.copies.append(item)
-            plan.copy_bytes += entry.size
+            self.plan.copies.append(item)
+            self.plan.copy_bytes += item.source.size
 
     def _stays(self, relative: str, entry: Entry, old: Entry) -> bool:
         if self._options.publish is Publish.TOGETHER and relative == self._options.marker:

@@ -44,6 +44,17 @@ class SourceView(ABC):
         """True if something at this path of the store would belong to the source."""
         return path.startswith(f"{self.top.rstrip('/')}/")
 
+    def holds_something(self) -> bool:
+        """True if anything belongs to the source. Looks no further than the first thing that does."""
+        pending = [""]
+        while pending:
+            for entry in self.children(pending.pop()):
+                relative = entry.path[len(self.top.rstrip("/")) + 1 :]
+                if entry.kind is not Kind.DIRECTORY or self.counts(relative):
+                    return True
+                pending.append(relative)
+        return False
+
     def path(self, relative: str) -> str:
         """The path in the store."""
         return f"{self.top.rstrip('/')}/{relative}" if relative else self.top
