@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -20,6 +21,9 @@ from airflow_datamove.transfer.options import CopyOptions
 
 Route = Callable[[Address, Address, CopyOptions], object]
 """Copies; raises as :func:`airflow_datamove.transfer.copy.copy` does."""
+
+_HADOOPS = re.compile(r"/\.[^/]+\.crc$")
+"""What Hadoop's local file system leaves beside a file (``ChecksumFileSystem``): no part of any tree."""
 
 _OLD, _OLDER, _NEW = 500.0, 1000.0, 100.0
 """Ages in seconds."""
@@ -113,7 +117,7 @@ def _read(store: Store, path: str) -> Standing:
         return None
     if store.stat(path).kind is Kind.FILE:
         return _content(store, path)
-    entries = list(store.walk(path))
+    entries = [entry for entry in store.walk(path) if not _HADOOPS.search(entry.path)]
     parents = {entry.path.rpartition("/")[0] for entry in entries}
     return {
         entry.path[len(path) + 1 :]: _content(store, entry.path) if entry.kind is Kind.FILE else None

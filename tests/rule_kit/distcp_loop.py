@@ -25,8 +25,6 @@ _PROPERTIES = {
     "mapreduce.framework.name": "local",
     # Else a client that was opened with another DistCp's properties is used again.
     "fs.hdfs.impl.disable.cache": "true",
-    # The other local file system leaves a checksum beside each file.
-    "fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
 }
 
 
