@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from airflow_datamove.address import Address
 from airflow_datamove.cli.main import main
+from airflow_datamove.stores.connection import EnvironmentConnections
+from airflow_datamove.stores.registry import open_store
+from tests.conftest import hdfs_connection
 from tests.transfer.trees import make, read
 
 
@@ -39,3 +45,28 @@ def test_the_route_follows_the_threshold(here: Path, capsys: pytest.CaptureFixtu
     make(here / "s", {"a": b"12"})
     assert main(["plan", "s", "t", "--threshold", "1B"]) == 0
     assert "worker (1 file, 2 B: not below the threshold of 1 B, but no Hadoop" in capsys.readouterr().out
+
+
+def test_a_plan_of_distcp_s_shows_its_command(
+    hadoop: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = {"command": hadoop["command"], "resource_manager": hadoop["resourcemanager"]}
+    monkeypatch.setenv("AIRFLOW_CONN_ONPREM", json.dumps(hdfs_connection(hadoop)))
+    monkeypatch.setenv("AIRFLOW_CONN_HADOOP", json.dumps({"conn_type": "hadoop", "extra": cluster}))
+    top = f"/plan-tests/{uuid.uuid4().hex}"
+    with open_store(Address.parse("hdfs://onprem@/"), EnvironmentConnections()) as store:
+        store.put(f"{top}/s/a b", memoryview(bytes(3 * 2**20)))
+        store.put(f"{top}/s/c.tmp", memoryview(b"1"))
+        store.put(f"{top}/clash", memoryview(b"1"))
+    words = ["--route", "distcp", "--hadoop", "hadoop", "--rate", "1MiB/s", "--exclude", "*.tmp"]
+    source = f"hdfs://onprem@{top}/s"
+    assert main(["plan", source, f"hdfs://onprem@{top}/t", *words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["files"], found["filtered"], found["maps"], found["rate"]) == (1, 1, 1, 2**20)
+    assert (found["minutes"], found["route"]) == (0.1, "distcp")
+    assert found["command"][0] == "distcp"
+    assert found["command"][-2:] == [f"{hadoop['namenode']}{top}/{name}/" for name in ("s", "t")]
+    assert main(["plan", source, f"hdfs://onprem@{top}/t", *words]) == 0
+    assert "maps        1 at once, 1 MiB/s together\n" in capsys.readouterr().out
+    assert main(["plan", source, f"hdfs://onprem@{top}/clash", *words]) == 1
+    assert "is a file where a directory must be" in capsys.readouterr().out
