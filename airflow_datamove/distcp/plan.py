@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from airflow_datamove.distcp.sizing import format_bandwidth, size_job
 from airflow_datamove.distcp.uri import source_argument, target_argument
@@ -64,10 +65,18 @@ class Command:
     sources: tuple[str, ...]
     """Escaped."""
     target: str
+    listing: Path | None = None
+    """A file of this machine that lists what is to be copied; ``None``: DistCp lists by itself."""
+    jar: Path | None = None
+    """A jar of this machine for the client's class path."""
 
     @property
     def arguments(self) -> list[str]:
-        """All of them in order."""
+        """All of them in order, for a client of this machine."""
+        return self.arguments_with(self.listing.as_uri() if self.listing else "")
+
+    def arguments_with(self, listing_uri: str) -> list[str]:
+        """All of them in order, for a client that finds the listing there."""
         return [*self.options, *self.sources, self.target]
 
 
