@@ -96,14 +96,17 @@ class Rounds:
     def _refill(self) -> None:
         self._open = [each for each in self._open if self._state(each) not in ("success", "failed")]
         while len(self._open) < AT_ONCE:
-            size = self.dice.randrange(*SIZES)
-            files = {"a": self.dice.randbytes(size // 2), "d/b": self.dice.randbytes(size - size // 2), "empty": b""}
-            request = _Request(f"k{len(self._all)}-{self.dice.randrange(10**9)}", files)
-            self.stack.driver.put(self._at(request, "src"), files)
-            conf = {"source": self._at(request, "src"), "destination": self._at(request, "dst")}
-            request.run_id = self.stack.driver.api.trigger("durable", conf)
-            self._open.append(request)
-            self._all.append(request)
+            self._start_one()
+
+    def _start_one(self) -> None:
+        size = self.dice.randrange(*SIZES)
+        files = {"a": self.dice.randbytes(size // 2), "d/b": self.dice.randbytes(size - size // 2), "empty": b""}
+        request = _Request(f"k{len(self._all)}-{self.dice.randrange(10**9)}", files)
+        self.stack.driver.put(self._at(request, "src"), files)
+        conf = {"source": self._at(request, "src"), "destination": self._at(request, "dst")}
+        request.run_id = self.stack.driver.api.trigger("durable", conf)
+        self._open.append(request)
+        self._all.append(request)
         self.outcome.requests = len(self._all)
 
     def _at(self, request: _Request, end: str) -> str:
@@ -149,7 +152,9 @@ class Rounds:
         """The JVM of a client, or the script around it."""
         return self._kill_one_of(lambda line: b"org.apache.hadoop.tools.DistCp" in line or b"client.sh" in line)
 
-    def _kill_one_of(self, wanted: Callable[[bytes], bool], seconds: float = 8.0) -> bool:
+    def _kill_one_of(self, wanted: Callable[[bytes], bool], seconds: float = 30.0) -> bool:
+        # While jobs run no task does: one that begins is needed.
+        self._start_one()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             below = descendants([self.stack.process("airflow", "scheduler")])
