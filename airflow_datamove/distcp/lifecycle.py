@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from airflow_datamove.address import Address
 from airflow_datamove.distcp.client import Client
@@ -79,7 +80,12 @@ class DistCpJob:
         return prepare(request, self._connections, queue=self._cluster.queue, allow_local=self._allow_local)
 
     def submit(
-        self, request: DistCpRequest | Prepared, *, cancelled: threading.Event | None = None, anew: bool = False
+        self,
+        request: DistCpRequest | Prepared,
+        *,
+        cancelled: threading.Event | None = None,
+        anew: bool = False,
+        earlier: JobRef | None = None,
     ) -> JobRef:
         """Submits a job, unless one of the same tag runs, or has ended well: that one is joined, whoever submitted it.
 
@@ -87,6 +93,7 @@ class DistCpJob:
 
         :param cancelled: once it is set, the client is killed, and the job if there is one.
         :param anew: do not take the result of a job that has ended.
+        :param earlier: the job of an earlier try, in case that YARN has forgotten it.
         :raises ClusterUnavailable: before anything was submitted.
         :raises DistCpFailed: if the client failed.
         :raises Cancelled: if that was asked for.
@@ -99,6 +106,8 @@ class DistCpJob:
         disregarded = {app.id for app in known if app.ended} if anew else set()
         if there := _first(known, disregarded):
             return self._ref(there, asked, prepared, joined=True)
+        if earlier is not None and not anew and self._ended_well(earlier):
+            return replace(earlier, joined=True, ended=True)
         prepared = prepared or self.prepare(asked)
         prepared.make_directories(self._connections)
         if prepared.command is None:
@@ -112,6 +121,13 @@ class DistCpJob:
             self.kill(ref)
             raise Cancelled(f"cancelled while {asked.source} was being submitted")
         return ref
+
+    def _ended_well(self, ref: JobRef) -> bool:
+        """Whether the JobHistory server says so of a job that YARN does not know."""
+        try:
+            return self._manager.app(ref.application_id) is None and self._forgotten(ref).succeeded
+        except (NoAnswer, TrackingLost):
+            return False
 
     def lend(self, ref: JobRef, seconds: float) -> None:
         """Lets YARN end a job by then, unless this is called again: one of which nobody knows any more ends by itself.

@@ -16,15 +16,17 @@ from airflow_datamove.distcp.job import DistCpJob, DistCpRequest, JobRef
 from airflow_datamove.distcp.lifecycle import HANDOVER_SECONDS
 from airflow_datamove.distcp.sizing import size_job
 from airflow_datamove.distcp.wait import wait_for_end
-from airflow_datamove.errors import Cancelled, ClusterUnavailable, DistCpFailed, TrackingLost, VerificationFailed
+from airflow_datamove.errors import Cancelled, DistCpFailed, TrackingLost, VerificationFailed
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.hooks.hadoop import HadoopHook
+from airflow_datamove.operators.leave_report import leave_report
+from airflow_datamove.operators.memory import remember, remembered
+from airflow_datamove.operators.patience import find_cluster, having_found_cluster
 from airflow_datamove.operators.rendered import request_values
 from airflow_datamove.operators.tag import tag_of
 from airflow_datamove.operators.yarn_link import YarnApplicationLink
 from airflow_datamove.quantity import format_rate, parse_rate
-from airflow_datamove.report import TransferReport
 from airflow_datamove.scheduling.admission import admit
 from airflow_datamove.scheduling.copy_options import MORE, options_of
 from airflow_datamove.scheduling.limits import Limits
@@ -35,8 +37,6 @@ from airflow_datamove.transfer.measure import measure_source
 from airflow_datamove.triggers.distcp import DistCpTrigger
 
 _ASKED_FOR = {"reason": "DistCp was asked for"}
-REPORT_KEY = "report"
-"""The XCom under which every copy leaves its :class:`TransferReport`."""
 
 
 class DistCpOperator(BaseOperator):
@@ -196,7 +196,7 @@ class DistCpOperator(BaseOperator):
         """
         hook = HadoopHook(self.hadoop_conn_id)
         job = hook.get_conn()
-        self._check(context, job)
+        find_cluster(job, self._cancelled, first_try=context["ti"].try_number <= 1)
         source = Address.parse(request.source)
         with open_store(source, AirflowConnections()) as store:
             measure = measure_source(store, source)
@@ -204,10 +204,10 @@ class DistCpOperator(BaseOperator):
         self.log.info("At most %d maps at %s each", maps, format_rate(bandwidth))
         asked = self._job_request(context, request, maps, bandwidth)
         try:
-            ref = self._submit(job, asked, measure)
+            ref = self._submit(context, job, asked, measure)
             if ref.ended and (report := self._taken(context, job, ref, reason)):
                 return report
-            ref = self._submit(job, asked, measure, anew=True) if ref.ended else ref
+            ref = self._submit(context, job, asked, measure, anew=True) if ref.ended else ref
             return self._see_through(context, hook, job, ref, reason)
         except TaskDeferred:
             raise
@@ -219,12 +219,18 @@ class DistCpOperator(BaseOperator):
                     job.kill(self._running[1])
             raise
 
-    def _submit(self, job: DistCpJob, asked: DistCpRequest, measure: Measure, *, anew: bool = False) -> JobRef:
-        ref = job.submit(asked, cancelled=self._cancelled, anew=anew)
+    def _submit(
+        self, context: Context, job: DistCpJob, asked: DistCpRequest, measure: Measure, *, anew: bool = False
+    ) -> JobRef:
+        earlier = None if anew else remembered(context, asked.tag)
+        with having_found_cluster():
+            ref = job.submit(asked, cancelled=self._cancelled, anew=anew, earlier=earlier)
+        ref = ref if ref.files is not None else replace(ref, files=measure.files, bytes=measure.bytes)
         if ref.application_id and not ref.ended:
             self._running = (job, ref)
             self.log.info("%s %s", "Joined" if ref.joined else "Submitted", ref.application_id)
-        return ref if ref.files is not None else replace(ref, files=measure.files, bytes=measure.bytes)
+            remember(context, ref)
+        return ref
 
     def _taken(self, context: Context, job: DistCpJob, ref: JobRef, reason: str) -> dict[str, Any] | None:
         """The report of a job that an earlier try has submitted and that has ended well; ``None`` if it must be run
@@ -261,33 +267,11 @@ class DistCpOperator(BaseOperator):
         self._running = None
         return self._finish(context, job, ref.to_dict(), reason)
 
-    def leave_report(self, context: Context, report: TransferReport, request: CopyRequest) -> dict[str, Any]:
-        """Logs a report and leaves it as the XCom ``report``."""
-        ti = context["ti"]
-        report.attempts = ti.try_number
-        if request.client:
-            report.details["client"] = request.client
-        values = report.to_dict()
-        self.log.info("%s", values)
-        ti.xcom_push(key=REPORT_KEY, value=values)
-        return values
-
     def _finish(self, context: Context, job: DistCpJob, ref: dict[str, Any], reason: str) -> dict[str, Any]:
         known = JobRef.from_dict(ref)
         request = self.requested(context)
         asked = self._job_request(context, request, maps=max(1, known.maps), bandwidth=1)
-        return self.leave_report(context, job.result(known, asked, reason=reason), request)
-
-    def _check(self, context: Context, job: DistCpJob) -> None:
-        """Makes sure that there is a cluster. At the first try its absence is final, since nothing was submitted; later
-        a job of an earlier try may be running, and must be joined once the cluster answers again.
-        """
-        try:
-            job.check()
-        except ClusterUnavailable as error:
-            if context["ti"].try_number > 1:
-                raise TrackingLost(error.message, remedy=error.remedy) from error
-            raise
+        return leave_report(context, job.result(known, asked, reason=reason), request)
 
     def _job_request(self, context: Context, request: CopyRequest, maps: int, bandwidth: int) -> DistCpRequest:
         ti = context["ti"]

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferred
 from airflow_datamove.distcp.progress import JobRef
 from airflow_datamove.errors import Cancelled
 from airflow_datamove.operators.distcp import DistCpOperator
+from airflow_datamove.operators.memory import remember, remembered
 from airflow_datamove.operators.tag import tag_of
 from airflow_datamove.spec.request import CopyRequest
 
@@ -39,6 +40,12 @@ class Job:
         self.killed.append(ref.application_id)
 
 
+class Store(dict[str, Any]):
+    """A task state store."""
+
+    set = dict.__setitem__
+
+
 class Task:
     """A task instance whose XCom goes wrong, or right."""
 
@@ -63,7 +70,7 @@ def run(
     (tmp_path / "f").write_text("x")
     operator = DistCpOperator(task_id="t", source=f"file://{tmp_path}", destination="file:///nowhere/t")
     request = CopyRequest(source=f"file://{tmp_path}", destination="file:///nowhere/t")
-    context: Any = {"ti": Task(try_number, fails, operator)}
+    context: Any = {"ti": Task(try_number, fails, operator), "task_state_store": Store()}
     with pytest.raises(type(fails) if fails else TaskDeferred):
         operator.copy_by_distcp(context, request, "asked")
     return job, operator
@@ -91,6 +98,14 @@ def test_a_try_that_fails_leaves_its_job_to_the_next_one_if_there_is_one(
 def test_a_person_s_end_ends_the_job(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     job, _ = run(monkeypatch, tmp_path, Cancelled("x"))
     assert set(job.killed) == {"application_1_1"}
+
+
+def test_what_an_earlier_try_left_is_forgotten_after_a_clear() -> None:
+    context: Any = {"task_state_store": Store()}
+    assert remembered(context, "t") is None
+    remember(context, REF)
+    assert remembered(context, "t") == REF
+    assert remembered(context, "another") is None
 
 
 def test_the_tag_is_the_same_for_each_try_and_another_after_a_clear() -> None:
