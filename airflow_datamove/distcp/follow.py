@@ -39,7 +39,10 @@ async def follow(job: DistCpJob, ref: JobRef, every: float) -> AsyncIterator[Job
     while True:
         try:
             app = await lookout.app(ref.tag, ref.application_id, every)
-            progress = await asyncio.to_thread(job.progress, ref, app, details.bytes_done)
+            if app is None:  # the JobHistory server is asked then
+                progress = await asyncio.to_thread(job.progress, ref, None, 0)
+            else:
+                progress = job.progress(ref, app, details.bytes_done)
         except (NoAnswer, TrackingLost) as error:
             if time.monotonic() - heard > _SECONDS_OF_PATIENCE:
                 raise TrackingLost(f"{ref.application_id} cannot be asked after: {error}") from None
@@ -70,15 +73,16 @@ class _Details:
             return
         # Hundreds of triggers that begin together must not stay together.
         self._next = now + _SECONDS_BETWEEN_DETAILS * random.uniform(0.8, 1.2)
-        await asyncio.get_running_loop().run_in_executor(_threads, self._ask, app)
+        trouble = await asyncio.get_running_loop().run_in_executor(_threads, self._ask, app)
+        if trouble and trouble != self._told:
+            self._told = trouble
+            _log.warning("Tried again: %s", trouble)
 
-    def _ask(self, app: App) -> None:
+    def _ask(self, app: App) -> str:
         if time.monotonic() >= self._lease:
             self._lease = time.monotonic() + _SECONDS_BETWEEN_LEASES
             self._job.lend(self._ref, LEASE_SECONDS)
         if app.state != "RUNNING":
-            return
+            return ""
         self.bytes_done = self._job.bytes_done(self._ref, app)
-        if (trouble := self._job.troubles(self._ref, app)) and trouble != self._told:
-            self._told = trouble
-            _log.warning("Tried again: %s", trouble)
+        return self._job.troubles(self._ref, app)

@@ -230,7 +230,8 @@ def test_a_running_job_is_joined_and_killed_without_debris(
 
 def staging(hdfs: Place) -> set[str]:
     """What YARN's jobs and their clients keep, or have left."""
-    return {entry.name for entry in hdfs.store.list("/tmp/hadoop-yarn/staging/root/.staging")}
+    folder = "/tmp/hadoop-yarn/staging/root/.staging"
+    return {entry.name for entry in hdfs.store.list(folder)} if hdfs.store.exists(folder) else set()
 
 
 def maps_at_once(cluster: Mapping[str, str], ref: JobRef) -> tuple[int, int]:
