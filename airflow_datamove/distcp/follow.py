@@ -63,7 +63,9 @@ class _Details:
     def __init__(self, job: DistCpJob, ref: JobRef) -> None:
         self.bytes_done = 0
         self._job, self._ref = job, ref
-        self._next = self._lease = 0.0
+        # Hundreds of triggers that begin together, when a triggerer starts, must not ask together.
+        self._next = time.monotonic() + _SECONDS_BETWEEN_DETAILS * random.uniform(0.05, 1.0)
+        self._lease = 0.0
         self._told = ""
 
     async def look(self, app: App) -> None:
@@ -71,8 +73,7 @@ class _Details:
         now = time.monotonic()
         if now < self._next:
             return
-        # Hundreds of triggers that begin together must not stay together.
-        self._next = now + _SECONDS_BETWEEN_DETAILS * random.uniform(0.8, 1.2)
+        self._next = now + _SECONDS_BETWEEN_DETAILS
         trouble = await asyncio.get_running_loop().run_in_executor(_threads, self._ask, app)
         if trouble and trouble != self._told:
             self._told = trouble

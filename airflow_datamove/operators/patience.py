@@ -1,4 +1,4 @@
-"""A task's patience with a cluster that is away: a resource manager takes up to a minute to start or to fail over."""
+"""A task's patience with a cluster that is away: a resource manager takes some time to start or to fail over."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from airflow_datamove.distcp.lifecycle import DistCpJob
 from airflow_datamove.errors import ClusterUnavailable, TrackingLost
 
-_SECONDS = 60.0
+_SECONDS = 30.0
 _PAUSE = 2.0
 
 
 def find_cluster(job: DistCpJob, cancelled: threading.Event, *, first_try: bool) -> None:
     """Makes sure that there is a cluster.
 
-    :raises ClusterUnavailable: if there is none for a minute: at the first try that is final, nothing was submitted.
+    :raises ClusterUnavailable: if there is none for half a minute: at the first try that is final, nothing was submitted.
     :raises TrackingLost: later: a job of an earlier try may be running, and must be joined once the cluster answers.
     """
     deadline = time.monotonic() + _SECONDS
