@@ -50,11 +50,15 @@ def get_provider_info() -> dict[str, Any]:
                     "command": _field("Hadoop client on the worker", "/opt/hadoop/bin/hadoop"),
                     "class_path": _field("Or its class path, for java -cp", "/etc/hadoop/conf:/opt/hadoop/lib/*"),
                     "conf_dir": _field("HADOOP_CONF_DIR of the client", "/etc/hadoop/conf"),
+                    "ssh_conn_id": _field("Or on an edge node: its SSH connection", "hadoop_edge"),
+                    "principal": _field("Kerberos principal, in a secure cluster", "datamove@EXAMPLE.COM"),
+                    "keytab": _field("Its keytab, on the worker and the triggerer", "/etc/security/datamove.keytab"),
+                    "verify": _field("Certificates to believe, or false", "/etc/ssl/certs/cluster.pem"),
                     "queue": _field("YARN queue", "default"),
                 },
             }
         ],
-        "extra-links": ["airflow_datamove.operators.distcp.YarnApplicationLink"],
+        "extra-links": ["airflow_datamove.operators.yarn_link.YarnApplicationLink"],
         "config": {
             "datamove": {
                 "description": "Where the tenants' YAML is, for the drop-in DAG files.",

@@ -47,6 +47,11 @@ def sftp() -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
+def ssh() -> Iterator[dict[str, Any]]:
+    yield from _running("ssh")
+
+
+@pytest.fixture(scope="session")
 def environment(hadoop: dict[str, Any], azurite: dict[str, Any], gcs: dict[str, Any]) -> dict[str, str]:
     """The variables that name the connections ``onprem``, ``blob`` and ``gcp``."""
     return {

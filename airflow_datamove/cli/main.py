@@ -22,6 +22,7 @@ _SUBCOMMANDS = {
     "copy": "copy a file, a directory, what a glob matches or what a manifest names",
     "plan": "say what copy would do; moves nothing",
     "check-rule": "try the path rule on your own stores and cluster",
+    "cancel": "end DistCp jobs on YARN",
     "sweep": "remove what copies that were given up have left behind",
     "lint": "check a folder of tenants and pipelines",
     "schema": "print the JSON schema of a specification, for editors",

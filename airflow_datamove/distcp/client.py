@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Collection
 
-from airflow_datamove.distcp.cluster import Cluster
 from airflow_datamove.distcp.failures import explain
+from airflow_datamove.distcp.launcher import Launcher
 from airflow_datamove.distcp.plan import Command
 from airflow_datamove.distcp.rest import NoAnswer
-from airflow_datamove.distcp.submit import run_client
 from airflow_datamove.distcp.yarn import App, ResourceManager
 from airflow_datamove.errors import Cancelled, ClusterUnavailable, DatamoveError, TrackingLost
 
@@ -21,65 +21,79 @@ _SECONDS_AFTER_A_CANCEL = 1.5
 
 
 class Client:
-    """The client of a cluster, beside the resource manager that knows what came of it."""
+    """A cluster's client, beside the resource manager that knows what came of it.
 
-    def __init__(self, cluster: Cluster, manager: ResourceManager) -> None:
-        self._cluster, self._manager = cluster, manager
+    :param cluster: what an error calls the cluster: its connection's id.
+    """
+
+    def __init__(self, launcher: Launcher, manager: ResourceManager, cluster: str) -> None:
+        self._launcher, self._manager, self._cluster = launcher, manager, cluster
 
     def check(self) -> None:
         """See :meth:`airflow_datamove.distcp.job.DistCpJob.check`."""
-        self._cluster.check_client()
+        self._launcher.check()
         try:
             self._manager.ping()
         except NoAnswer as error:
             raise self._unavailable(error) from None
 
-    def running(self, tag: str) -> App | None:
-        """The oldest job of a tag that has not ended.
+    def known(self, tag: str) -> list[App]:
+        """The jobs of a tag that count: those that run, oldest first; then those that ended well, the last one first.
+        One that failed or was killed is as good as none.
 
         :raises ClusterUnavailable: if the resource manager does not answer.
         """
         try:
-            return next(iter(self._manager.active(tag)), None)
+            apps = self._manager.tagged([tag])
         except NoAnswer as error:
             raise self._unavailable(error) from None
+        return [app for app in apps if not app.ended] + [app for app in reversed(apps) if app.succeeded]
 
-    def submit(self, command: Command, tag: str, cancelled: threading.Event | None) -> tuple[str, bool]:
+    def submit(
+        self, command: Command, tag: str, cancelled: threading.Event | None, disregarded: Collection[str] = ()
+    ) -> tuple[str, bool]:
         """Runs the client.
 
         Whatever else is raised on the way, such as a task's time-out, ends the jobs of the tag: nobody would know of
         them any more.
 
+        :param disregarded: applications of the tag that ended, and whose result will not do.
         :return: the application's id, and whether an earlier try's client had been quicker with a job of its own,
-            which then is the one that goes on.
+            which then is the one that counts.
         :raises DistCpFailed: if the client failed (see :mod:`airflow_datamove.distcp.failures`).
         :raises Cancelled: if that was asked for and no job exists.
         :raises TrackingLost: if nobody can say whether a job exists.
         """
         try:
-            return self._submit(command, tag, cancelled)
+            return self._submit(command, tag, cancelled, disregarded)
         except DatamoveError:
             raise
         except BaseException:
             self._kill_all(tag)
             raise
 
-    def _submit(self, command: Command, tag: str, cancelled: threading.Event | None) -> tuple[str, bool]:
-        outcome = run_client(self._cluster, command, cancelled=cancelled)
+    def _submit(
+        self, command: Command, tag: str, cancelled: threading.Event | None, disregarded: Collection[str]
+    ) -> tuple[str, bool]:
+        outcome = self._launcher.run(command, cancelled=cancelled)
+        if outcome.joined:
+            return outcome.joined, True
         stopped = cancelled is not None and cancelled.is_set()
-        expected = stopped or outcome.code == 0
+        expected = stopped or outcome.code in (0, None)
         deadline = time.monotonic() + (_SECONDS_AFTER_A_CANCEL if stopped else _SECONDS_TO_APPEAR)
-        found = self._look(tag)
+        found = self._look(tag, disregarded)
         mine = outcome.application_id
         while not mine and not found and time.monotonic() < deadline and expected:
             time.sleep(0.3)
-            found = self._look(tag)
+            found = self._look(tag, disregarded)
         mine = mine or (found[-1].id if found else "")
         if not mine:
             if expected and found is None:
                 raise TrackingLost(f"no resource manager says whether the client has submitted a job of tag {tag}")
             if stopped:
                 raise Cancelled("cancelled while the client listed the source")
+            if outcome.code is None:
+                raise TrackingLost(f"the client broke off before it had submitted a job of tag {tag}")
             raise explain(outcome.output, job=f"client (exit {outcome.code})")
         if found and found[0].id != mine and any(app.id == mine for app in found):
             try:
@@ -99,15 +113,16 @@ class Client:
         except NoAnswer as error:
             _log.warning("Whether a job of tag %s runs cannot be found out, so it was not killed: %s", tag, error)
 
-    def _look(self, tag: str) -> list[App] | None:
-        """The jobs of a tag; ``None`` if that cannot be found out."""
+    def _look(self, tag: str, disregarded: Collection[str]) -> list[App] | None:
+        """The jobs of a tag that run or ended well, oldest first; ``None`` if that cannot be found out."""
         try:
-            return self._manager.active(tag)
+            apps = self._manager.tagged([tag])
         except NoAnswer:
             return None
+        return [app for app in apps if not app.ended or (app.succeeded and app.id not in disregarded)]
 
     def _unavailable(self, error: NoAnswer) -> ClusterUnavailable:
         return ClusterUnavailable(
-            f"no Hadoop cluster answers for connection {self._cluster.connection_id!r}: {error}",
+            f"no Hadoop cluster answers for connection {self._cluster!r}: {error}",
             remedy="Start the resource manager, or correct the connection's resource_manager",
         )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from dataclasses import dataclass
 
-from airflow_datamove.errors import ClusterUnavailable, WrongUse
+from airflow_datamove.distcp.rest import Access
+from airflow_datamove.errors import WrongUse
 from airflow_datamove.stores.connection import Connection
 
 _MAIN = "org.apache.hadoop.tools.DistCp"
@@ -14,11 +14,11 @@ _MAIN = "org.apache.hadoop.tools.DistCp"
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where a cluster's client, resource manager and history server are."""
+    """Where a cluster's client, resource managers and history servers are, and as whom they are asked."""
 
     connection_id: str
     command: tuple[str, ...]
-    """The words that run DistCp; its arguments follow."""
+    """The words that run DistCp; its arguments follow. With ``class_path`` instead: none."""
     resource_managers: tuple[str, ...]
     """URLs; with high availability one of them is active."""
     history_servers: tuple[str, ...] = ()
@@ -26,9 +26,20 @@ class Cluster:
     conf_dir: str = ""
     """``HADOOP_CONF_DIR`` of the client."""
     user: str = ""
-    """Hadoop user name."""
+    """Hadoop user name, where nobody has to prove it."""
     queue: str = ""
     """YARN queue for requests that name none."""
+    ssh_conn_id: str = ""
+    """Connection of the edge node on which the client runs; empty: it runs here."""
+    class_path: str = ""
+    """Where Hadoop's jars are, if there is no command."""
+    kerberos: bool = False
+    principal: str = ""
+    """Who asks, in a secure cluster; empty: the ticket cache's default."""
+    keytab: str = ""
+    """A file of this machine with the principal's key; empty: somebody else renews a ticket cache."""
+    verify: bool | str = True
+    """Whether certificates are verified, or a file of those that are believed."""
 
     @classmethod
     def of(cls, connection: Connection) -> Cluster:
@@ -36,47 +47,59 @@ class Cluster:
 
         Its login is the Hadoop user; its extra has ``command`` (a ``hadoop`` client, with its own words) or
         ``class_path``, and ``conf_dir``, ``resource_manager``, ``history_server`` (URLs, several separated by
-        commas), ``queue``.
+        commas), ``queue``, ``ssh_conn_id``; for a secure cluster ``principal`` and ``keytab``, or ``kerberos`` alone
+        where a ticket cache is kept; ``verify`` (false, or a file of certificates).
 
-        :raises WrongUse: if the resource manager or the client is missing.
+        :raises WrongUse: if the resource manager or the client is missing, or a keytab's principal.
         """
-        values = {key: str(value).strip() for key, value in connection.extra.items()}
+        values = {key: str(value).strip() for key, value in connection.extra.items() if value is not None}
         managers = _urls(values.get("resource_manager", ""))
         if not managers:
             raise WrongUse(
                 f"connection {connection.id!r} names no resource manager",
                 remedy='Put "resource_manager": "http://host:8088" into its extra',
             )
-        if values.get("command"):
-            command = (*shlex.split(values["command"]), "distcp")
-        elif values.get("class_path"):
-            class_path = ":".join(filter(None, (values.get("conf_dir"), values["class_path"])))
-            command = ("java", "-Dhadoop.root.logger=INFO,console", "-cp", class_path, _MAIN)
-        else:
+        if not values.get("command") and not values.get("class_path"):
             raise WrongUse(
                 f"connection {connection.id!r} names no Hadoop client",
                 remedy='Put "command": "/opt/hadoop/bin/hadoop" or a "class_path" into its extra',
             )
+        if values.get("keytab") and not values.get("principal"):
+            raise WrongUse(
+                f"connection {connection.id!r} has a keytab and no principal",
+                remedy='Put "principal": "name@REALM" into its extra',
+            )
+        kerberos = bool(values.get("keytab")) or values.get("kerberos", "").lower() in ("true", "1")
         return cls(
             connection.id,
-            command,
+            (*shlex.split(values["command"]), "distcp") if values.get("command") else (),
             managers,
             _urls(values.get("history_server", "")),
             values.get("conf_dir", ""),
-            connection.login,
+            "" if kerberos else connection.login,
             values.get("queue", ""),
+            values.get("ssh_conn_id", ""),
+            values.get("class_path", ""),
+            kerberos,
+            values.get("principal", "") if kerberos else "",
+            values.get("keytab", ""),
+            {"": True, "true": True, "false": False}.get(values.get("verify", "").lower(), values.get("verify", "")),
         )
 
-    def check_client(self) -> None:
-        """Makes sure that the client can be started.
+    @property
+    def access(self) -> Access:
+        """As whom the daemons are asked."""
+        return Access(self.user, self.kerberos, self.principal, self.keytab, self.verify)
 
-        :raises ClusterUnavailable: if its command is not there.
+    def words(self, jar: str = "") -> list[str]:
+        """The words that run DistCp.
+
+        :param jar: a jar for the class path, which a ``command`` takes from ``HADOOP_CLASSPATH`` instead.
         """
-        if shutil.which(self.command[0]) is None:
-            raise ClusterUnavailable(
-                f"the Hadoop client {self.command[0]!r} of connection {self.connection_id!r} is not on this machine",
-                remedy="Install it here, or correct the connection's extra",
-            )
+        if self.command:
+            return list(self.command)
+        class_path = ":".join(filter(None, (self.conf_dir, self.class_path, jar)))
+        return ["java", "-Dhadoop.root.logger=INFO,console", "-cp", class_path, _MAIN]
 
 
 def _urls(text: str) -> tuple[str, ...]:

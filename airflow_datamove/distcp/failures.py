@@ -52,7 +52,9 @@ def explain(diagnostics: str, *, job: str, killed: bool = False) -> DatamoveErro
         return PathConflict(
             " ".join(clash[0].split()), remedy="A file stands where a directory must be, or the reverse"
         )
-    where = f": {match[1]} -> {match[2]}" if (match := _FILE.search(diagnostics)) else ""
+    files = list(dict.fromkeys(_FILE.findall(diagnostics)))
+    where = f": {files[0][0]} -> {files[0][1]}" if files else ""
+    where += f" and {len(files) - 1} more" if len(files) > 1 else ""
     how = "was killed" if killed else "failed"
     error = DistCpFailed(f"DistCp job {job} {how}{where}: {cause_of(diagnostics)}", remedy="")
     for kind in _FATAL:

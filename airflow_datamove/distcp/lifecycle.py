@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from airflow_datamove.address import Address
 from airflow_datamove.distcp.client import Client
 from airflow_datamove.distcp.cluster import Cluster
-from airflow_datamove.distcp.debris import sweep
+from airflow_datamove.distcp.debris import sweep, sweep_staging
 from airflow_datamove.distcp.failures import explain
 from airflow_datamove.distcp.history import HistoryServer
 from airflow_datamove.distcp.obstacle import is_plain
@@ -17,13 +20,19 @@ from airflow_datamove.distcp.outcome import report_of
 from airflow_datamove.distcp.prepare import Prepared, prepare
 from airflow_datamove.distcp.progress import JobProgress, JobRef
 from airflow_datamove.distcp.rest import NoAnswer, Rest
+from airflow_datamove.distcp.ssh import SshLauncher
+from airflow_datamove.distcp.submit import LocalLauncher
 from airflow_datamove.distcp.uri import hadoop_uri
 from airflow_datamove.distcp.yarn import App, ResourceManager, job_id
-from airflow_datamove.errors import Cancelled, TrackingLost
+from airflow_datamove.errors import Cancelled, ClusterUnavailable, TrackingLost
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.connection import Connection, Connections
 
+_log = logging.getLogger(__name__)
 _SECONDS_TO_DIE = 15.0
+# Whoever takes over a job says within this time that it is there; see DistCpJob.lend.
+HANDOVER_SECONDS = 30 * 60.0
+LEASE_SECONDS = 6 * 3600.0
 
 
 class DistCpJob:
@@ -39,17 +48,34 @@ class DistCpJob:
         self._connections = connections
         self._allow_local = allow_local
         self._plain = is_plain(hadoop)
-        self._manager = ResourceManager(Rest(self._cluster.resource_managers, self._cluster.user))
+        access = self._cluster.access
+        self._manager = ResourceManager(Rest(self._cluster.resource_managers, access))
         servers = self._cluster.history_servers
-        self._history = HistoryServer(Rest(servers, self._cluster.user)) if servers else None
-        self._client = Client(self._cluster, self._manager)
+        self._history = HistoryServer(Rest(servers, access)) if servers else None
+
+    @property
+    def cluster(self) -> Cluster:
+        """What the connection says."""
+        return self._cluster
+
+    @property
+    def manager(self) -> ResourceManager:
+        """The cluster's resource manager."""
+        return self._manager
+
+    @property
+    def client(self) -> Client:
+        """The cluster's client, here or on an edge node."""
+        edge = self._cluster.ssh_conn_id
+        launcher = SshLauncher(self._cluster, self._connections.get(edge)) if edge else LocalLauncher(self._cluster)
+        return Client(launcher, self._manager, self._cluster.connection_id)
 
     def check(self) -> None:
         """Makes sure, within seconds, that there is a client here and a resource manager that answers.
 
         :raises ClusterUnavailable: if not.
         """
-        self._client.check()
+        self.client.check()
 
     def prepare(self, request: DistCpRequest) -> Prepared:
         """Lists the source and plans the job; see :func:`airflow_datamove.distcp.prepare.prepare`."""
@@ -61,41 +87,75 @@ class DistCpJob:
             plain=self._plain,
         )
 
-    def submit(self, request: DistCpRequest | Prepared, *, cancelled: threading.Event | None = None) -> JobRef:
-        """Submits a job, or joins the one of the same tag that runs already.
+    def submit(
+        self,
+        request: DistCpRequest | Prepared,
+        *,
+        cancelled: threading.Event | None = None,
+        anew: bool = False,
+        earlier: JobRef | None = None,
+    ) -> JobRef:
+        """Submits a job, unless one of the same tag runs, or has ended well: that one is joined, whoever submitted it.
 
         It returns when the client has listed the source and YARN has taken the job.
 
         :param cancelled: once it is set, the client is killed, and the job if there is one.
+        :param anew: do not take the result of a job that has ended.
+        :param earlier: the job of an earlier try, in case that YARN has forgotten it.
         :raises ClusterUnavailable: before anything was submitted.
         :raises DistCpFailed: if the client failed.
         :raises Cancelled: if that was asked for.
         """
         asked = request.request if isinstance(request, Prepared) else request
         prepared = request if isinstance(request, Prepared) else None
-        self.check()
-        if running := self._client.running(asked.tag):
-            return self._ref(running, asked, prepared, joined=True)
+        client = self.client
+        client.check()
+        known = client.known(asked.tag)
+        disregarded = {app.id for app in known if app.ended} if anew else set()
+        if there := _first(known, disregarded):
+            return self._ref(there, asked, prepared, joined=True)
+        if earlier is not None and not anew and self._ended_well(earlier):
+            return replace(earlier, joined=True, ended=True)
         prepared = prepared or self.prepare(asked)
         try:
-            return self._submit(prepared, cancelled)
+            return self._submit(client, prepared, disregarded, cancelled)
         finally:
             prepared.close()
 
-    def _submit(self, prepared: Prepared, cancelled: threading.Event | None) -> JobRef:
+    def _submit(
+        self, client: Client, prepared: Prepared, disregarded: set[str], cancelled: threading.Event | None
+    ) -> JobRef:
         asked = prepared.request
         prepared.make_directories(self._connections)
         if prepared.command is None:
             return self._ref(None, asked, prepared)
         # The listing may have taken long: an earlier try's client may have come to its end meanwhile.
-        if running := self._client.running(asked.tag):
-            return self._ref(running, asked, prepared, joined=True)
-        application_id, joined = self._client.submit(prepared.command, asked.tag, cancelled)
+        if there := _first(client.known(asked.tag), disregarded):
+            return self._ref(there, asked, prepared, joined=True)
+        application_id, joined = client.submit(prepared.command, asked.tag, cancelled, disregarded)
         ref = self._ref(application_id, asked, prepared, joined=joined)
         if cancelled is not None and cancelled.is_set():
             self.kill(ref)
             raise Cancelled(f"cancelled while {asked.source} was being submitted")
         return ref
+
+    def _ended_well(self, ref: JobRef) -> bool:
+        """Whether the JobHistory server says so of a job that YARN does not know."""
+        try:
+            return self._manager.app(ref.application_id) is None and self._forgotten(ref).succeeded
+        except (NoAnswer, TrackingLost):
+            return False
+
+    def lend(self, ref: JobRef, seconds: float) -> None:
+        """Lets YARN end a job by then, unless this is called again: one of which nobody knows any more ends by itself.
+
+        It is so if its task ended, or a person ended it, between the submission and the moment at which somebody waits
+        for it, or while no triggerer ran at all. Harmless where YARN is too old for it, and where nobody answers.
+        """
+        try:
+            self._manager.end_after(ref.application_id, seconds)
+        except NoAnswer as error:
+            _log.info("YARN is not told when to end %s: %s", ref.application_id, error)
 
     def poll(self, ref: JobRef) -> JobProgress:
         """How far a job is. One question to YARN, and one to the job's master while it runs.
@@ -110,20 +170,37 @@ class DistCpJob:
             app = self._manager.app(ref.application_id)
         except NoAnswer as error:
             raise TrackingLost(f"no resource manager answers for {ref.application_id}: {error}") from None
+        return self.progress(ref, app, self.bytes_done(ref, app) if app and app.state == "RUNNING" else 0)
+
+    def progress(self, ref: JobRef, app: App | None, bytes_done: int) -> JobProgress:
+        """How far a job is, from what the resource manager has told already.
+
+        :param app: ``None`` if it does not know the job; then the JobHistory server is asked.
+        :param bytes_done: of a job that runs.
+        :raises TrackingLost: if that one does not know it either.
+        """
         if app is None:
             return self._forgotten(ref)
-        done = 0
-        if app.state == "RUNNING":
-            try:
-                counters = self._manager.counters(app)
-                done = counters.written(ref.schemes[-1] if ref.schemes else "hdfs") + counters.copied("BYTESSKIPPED")
-            except NoAnswer:
-                done = 0  # the master is not up yet, or just gone
-        elif app.final_status == "SUCCEEDED":
-            done = ref.bytes or 0
+        done = (ref.bytes or 0) if app.succeeded else bytes_done
         return JobProgress(
             app.state, app.final_status, done, ref.bytes, ref.files, app.progress, app.diagnostics, app.ended
         )
+
+    def bytes_done(self, ref: JobRef, app: App) -> int:
+        """Bytes that a running job has written so far or found to be there; 0 if its master does not tell."""
+        try:
+            counters = self._manager.counters(app)
+        except NoAnswer:
+            return 0  # the master is not up yet, or just gone
+        return counters.written(ref.schemes[-1] if ref.schemes else "hdfs") + counters.copied("BYTESSKIPPED")
+
+    def troubles(self, ref: JobRef, app: App) -> str:
+        """What has failed so far in a running job, in one line; empty if nothing has."""
+        try:
+            texts = self._manager.troubles(app)
+        except NoAnswer:
+            return ""
+        return explain("\n".join(texts), job=ref.application_id).message if texts else ""
 
     def result(self, ref: JobRef, request: DistCpRequest, *, reason: str = "") -> TransferReport:
         """The report of a job that has ended, after the destination was compared with the source.
@@ -149,6 +226,7 @@ class DistCpJob:
         if ref.needs_no_job:
             return
         deadline = time.monotonic() + _SECONDS_TO_DIE
+        staging = self._staging(ref)
         try:
             while not self._manager.kill(ref.application_id) and time.monotonic() < deadline:
                 time.sleep(0.2)
@@ -156,6 +234,33 @@ class DistCpJob:
             raise TrackingLost(f"{ref.application_id} cannot be killed: {error}") from None
         if ref.destination:
             sweep(Address.parse(ref.destination), ref.job_id, self._connections)
+        ends = [Address.parse(end) for end in (ref.source, ref.destination) if end]
+        sweep_staging(staging, ends, self._connections)
+
+    def cancel(self, application_id: str, tag: str, *, destination: Address | None = None) -> list[str]:
+        """Ends what runs of a tag, or one application, whoever submitted it.
+
+        :param destination: where its temporary files are swept.
+        :return: the ids of those that were killed, which have ended by now.
+        :raises ClusterUnavailable: if the resource manager does not answer.
+        :raises TrackingLost: if it stops answering.
+        """
+        try:
+            found = self._manager.active(tag) if tag else [self._manager.app(application_id)]
+        except NoAnswer as error:
+            raise ClusterUnavailable(f"no resource manager answers: {error}") from None
+        running = [app.id for app in found if app is not None and not app.ended]
+        for each in running:
+            self.kill(JobRef(each, job_id(each), tag, destination=str(destination or "")))
+        return running
+
+    def _staging(self, ref: JobRef) -> list[str]:
+        """The job's own folders, which only its master names, and only while it runs."""
+        try:
+            app = self._manager.app(ref.application_id)
+            return self._manager.folders(app) if app and app.state == "RUNNING" else []
+        except NoAnswer:
+            return []
 
     def _ref(
         self, app: App | str | None, request: DistCpRequest, prepared: Prepared | None, *, joined: bool = False
@@ -170,11 +275,13 @@ class DistCpJob:
                 hadoop_uri(end, "/", self._connections, allow_local=self._allow_local).partition(":")[0]
                 for end in (request.source, request.destination)
             ),
+            source=str(request.source),
             destination=str(request.destination),
             files=prepared.files if prepared else None,
             bytes=prepared.bytes if prepared else None,
             maps=request.maps,
             joined=joined,
+            ended=isinstance(app, App) and app.ended,
         )
 
     def _forgotten(self, ref: JobRef) -> JobProgress:
@@ -194,3 +301,7 @@ class DistCpJob:
         except NoAnswer as error:
             texts.append(f"(the JobHistory server does not answer: {error})")
         return "\n".join(texts)
+
+
+def _first(known: Sequence[App], disregarded: Collection[str]) -> App | None:
+    return next((app for app in known if app.id not in disregarded), None)

@@ -28,6 +28,10 @@ class JobRef:
     """Maps that run at the same time, at most."""
     joined: bool = False
     """True if the job had been submitted by an earlier try."""
+    ended: bool = False
+    """True if it had ended well by then: its result only has to be taken."""
+    source: str = ""
+    """The source's address."""
 
     @property
     def needs_no_job(self) -> bool:

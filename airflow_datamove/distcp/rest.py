@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
+from airflow_datamove.errors import DatamoveError
+from airflow_datamove.stores.hdfs_spnego import Proof
+from airflow_datamove.stores.http_client import Answer
+
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
+# Hadoop's filter against forged requests (``RestCsrfPreventionFilter``) wants to see it, whatever it says.
+_HEADERS = {"Accept": "application/json", "X-XSRF-HEADER": "datamove"}
 
 
 class NoAnswer(Exception):
     """None of the daemon's addresses answered in its own way; the text says what each did, in one line."""
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """As whom daemons are asked, and whom they are believed to be."""
+
+    user: str = ""
+    """Hadoop user name, sent as ``user.name`` (``hadoop.http.authentication.type=simple``)."""
+    kerberos: bool = False
+    principal: str = ""
+    keytab: str = ""
+    """Without one, the process's own ticket cache serves."""
+    verify: bool | str = True
+    """Whether certificates are verified, or a file of those that are believed."""
+
+
 class Rest:
     """One daemon under one or several addresses, of which one is active.
 
     :param urls: tried in order; the one that answered last is tried first the next time.
-    :param user: Hadoop user name, sent as ``user.name`` (``hadoop.http.authentication.type=simple``).
     """
 
-    def __init__(self, urls: Sequence[str], user: str = "") -> None:
+    def __init__(self, urls: Sequence[str], access: Access | None = None) -> None:
         self._urls = list(urls)
-        self._parameters = {"user.name": user} if user else {}
+        self._access = access or Access()
+        self._parameters = {"user.name": self._access.user} if self._access.user else {}
+        self._proofs: dict[str, Proof] = {}
 
     def get(self, path: str, **parameters: str) -> Any | None:
         """The JSON at ``path``; ``None`` if the daemon answers that there is no such thing, or that it has moved on.
@@ -57,17 +79,12 @@ class Rest:
                 continue
             asked.add(url)
             try:
-                response = requests.request(
-                    method,
-                    f"{url}{path}",
-                    params={**self._parameters, **parameters},
-                    json=body,
-                    timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-                    allow_redirects=False,
-                    headers={"Accept": "application/json"},
-                )
+                response = self._send(method, url, path, parameters, body)
             except requests.RequestException as error:
                 problems.append(f"{url}: {type(error).__name__}")
+                continue
+            except DatamoveError as error:
+                problems.append(f"{url}: {error.message}")
                 continue
             if elsewhere := _active_instead(response, path):
                 problems.append(f"{url} is on standby")
@@ -82,9 +99,39 @@ class Rest:
                 return response
         raise NoAnswer("; ".join(problems) or "no address is configured")
 
+    def _send(
+        self, method: str, url: str, path: str, parameters: dict[str, str], body: dict[str, Any] | None
+    ) -> requests.Response:
+        def send(headers: Mapping[str, str]) -> requests.Response:
+            return requests.request(
+                method,
+                f"{url}{path}",
+                params={**self._parameters, **parameters},
+                json=body,
+                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                allow_redirects=False,
+                headers=dict(headers),
+                verify=self._access.verify,
+            )
+
+        access = self._access
+        if not access.kerberos:
+            return send(_HEADERS)
+        proof = self._proofs.setdefault(
+            url,
+            Proof(
+                urlsplit(url).hostname or "", _HEADERS, kerberos=True, principal=access.principal, keytab=access.keytab
+            ),
+        )
+        return proof.ask(send, _answer)
+
     def _prefer(self, url: str) -> None:
         if url in self._urls and self._urls[0] != url:
             self._urls = [url, *(each for each in self._urls if each != url)]
+
+
+def _answer(response: requests.Response) -> Answer:
+    return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()})
 
 
 def _active_instead(response: requests.Response, path: str) -> str | None:

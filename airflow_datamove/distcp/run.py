@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Mapping
 
@@ -12,15 +11,14 @@ from airflow_datamove.distcp.lifecycle import DistCpJob
 from airflow_datamove.distcp.options import DistCpRequest
 from airflow_datamove.distcp.progress import JobProgress
 from airflow_datamove.distcp.sizing import DEFAULT_RATE, size_job
-from airflow_datamove.errors import Cancelled, TrackingLost
+from airflow_datamove.distcp.wait import wait_for_end
+from airflow_datamove.errors import TrackingLost
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.measure import measure_source
 from airflow_datamove.transfer.options import CopyOptions
 from airflow_datamove.transfer.progress import Progress
-
-_SECONDS_OF_SILENCE = 120.0
 
 
 def run_to_end(
@@ -75,22 +73,8 @@ def run_to_end(
     )
     stop = cancelled or threading.Event()
     ref = job.submit(request, cancelled=stop)
-    heard = time.monotonic()
     try:
-        while True:
-            try:
-                state = job.poll(ref)
-                heard = time.monotonic()
-            except TrackingLost:
-                if time.monotonic() - heard > _SECONDS_OF_SILENCE:
-                    raise
-            else:
-                if progress is not None:
-                    progress(_as_progress(state))
-                if state.finished:
-                    break
-            if stop.wait(poll_seconds):
-                raise Cancelled(f"cancelled: job {ref.application_id} was killed")
+        wait_for_end(job, ref, poll_seconds, stop, lambda state: progress(_as_progress(state)) if progress else None)
     except TrackingLost:
         raise
     except BaseException:

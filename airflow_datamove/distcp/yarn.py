@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_datamove.distcp.counters import Counters
+from airflow_datamove.distcp.attempts import failed_attempts
+from airflow_datamove.distcp.counters import Counters, many
 from airflow_datamove.distcp.rest import Rest
 
-_ACTIVE = ("NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED", "RUNNING")
+# A tag of ours has 41 characters, and gateways take 8 KiB for a request's head.
+_TAGS_AT_ONCE = 100
 _ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 
@@ -35,6 +39,11 @@ class App:
     def ended(self) -> bool:
         """True if nothing of it runs any more."""
         return self.state in _ENDED
+
+    @property
+    def succeeded(self) -> bool:
+        """True if it ended well."""
+        return self.ended and self.final_status == "SUCCEEDED"
 
     @property
     def job_id(self) -> str:
@@ -69,15 +78,26 @@ class ResourceManager:
         """Asks for what costs nothing."""
         self._rest.get("/ws/v1/cluster/info")
 
+    def tagged(self, tags: Sequence[str]) -> list[App]:
+        """The MapReduce applications that have one of these tags, oldest first; those that ended as well, as long as
+        the resource manager remembers them. One request for a hundred tags."""
+        wanted = sorted({tag.lower() for tag in tags})
+        found: dict[str, App] = {}
+        for start in range(0, len(wanted), _TAGS_AT_ONCE):
+            some = wanted[start : start + _TAGS_AT_ONCE]
+            answer = self._rest.get(
+                "/ws/v1/cluster/apps",
+                applicationTags=",".join(some),
+                applicationTypes="MAPREDUCE",
+                # Half of an answer, and of no use here.
+                deSelects="resourceRequests",
+            )
+            found.update((app.id, app) for app in apps_of(answer) if not set(app.tags).isdisjoint(some))
+        return sorted(found.values(), key=_age)
+
     def active(self, tag: str) -> list[App]:
         """The MapReduce applications of a tag that have not ended, oldest first."""
-        answer = self._rest.get(
-            "/ws/v1/cluster/apps",
-            applicationTags=tag.lower(),
-            applicationTypes="MAPREDUCE",
-            states=",".join(_ACTIVE),
-        )
-        return [app for app in apps_of(answer) if tag.lower() in app.tags and not app.ended]
+        return [app for app in self.tagged([tag]) if not app.ended]
 
     def app(self, application_id: str) -> App | None:
         """An application; ``None`` if the resource manager does not know it (any more)."""
@@ -87,14 +107,43 @@ class ResourceManager:
 
     def counters(self, app: App) -> Counters:
         """The counters of a running application, from its master; empty if it has none to give."""
-        return Counters(
-            self._rest.get(f"/proxy/{app.id}/ws/v1/mapreduce/jobs/{app.job_id}/counters")  # through the RM's proxy
-        )
+        return Counters(self._rest.get(f"{_job_of(app)}/counters"))
+
+    def troubles(self, app: App) -> list[str]:
+        """What the attempts say that have failed so far in a running application; its master tries most again."""
+        answer = self._rest.get(_job_of(app))
+        job = answer.get("job") if isinstance(answer, dict) else None
+        failed = int(job.get("failedMapAttempts") or 0) if isinstance(job, dict) else 0
+        return failed_attempts(self._rest, _job_of(app)) if failed else []
+
+    def folders(self, app: App) -> list[str]:
+        """URIs of what a running application keeps in the cluster's staging folder: its own files, DistCp's list."""
+        answer = self._rest.get(f"{_job_of(app)}/conf")
+        conf = answer.get("conf") if isinstance(answer, dict) else None
+        properties = {
+            each.get("name"): str(each.get("value") or "")
+            for each in many(conf.get("property") if isinstance(conf, dict) else None)
+        }
+        default = properties.get("fs.defaultFS", "").rstrip("/")
+        folders = [properties.get(name, "") for name in ("distcp.meta.folder", "mapreduce.job.dir")]
+        return [f"{default if folder.startswith('/') else ''}{folder}" for folder in folders if folder]
 
     def kill(self, application_id: str) -> bool:
         """Asks for an application's end; True if it has ended or is unknown, False if that is still to come."""
         status, _ = self._rest.put(f"/ws/v1/cluster/apps/{application_id}/state", {"state": "KILLED"})
         return status != 202
+
+    def end_after(self, application_id: str, seconds: float) -> None:
+        """Lets the resource manager kill an application then, unless it is told another time before (YARN's
+        ``LIFETIME``, since Hadoop 2.9)."""
+        when = time.strftime("%Y-%m-%dT%H:%M:%S.000+0000", time.gmtime(time.time() + seconds))
+        timeout = {"timeout": {"type": "LIFETIME", "expiryTime": when}}
+        self._rest.put(f"/ws/v1/cluster/apps/{application_id}/timeout", timeout)
+
+
+def _job_of(app: App) -> str:
+    """Where a running job's master answers: through the resource manager's proxy."""
+    return f"/proxy/{app.id}/ws/v1/mapreduce/jobs/{app.job_id}"
 
 
 def _app(values: dict[str, Any]) -> App:

@@ -14,6 +14,7 @@ from airflow_datamove.errors import Cancelled, CopyFailed
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.operators.distcp import DistCpOperator
+from airflow_datamove.operators.leave_report import leave_report
 from airflow_datamove.quantity import format_rate, format_size, parse_size
 from airflow_datamove.scheduling.copy_options import options_of
 from airflow_datamove.spec.request import CopyRequest
@@ -136,9 +137,9 @@ class SizeRoutedCopyOperator(DistCpOperator):
                 )
         except (CopyFailed, Cancelled) as error:
             if error.report is not None:
-                self.leave_report(context, error.report, request)
+                leave_report(context, error.report, request)
             raise
-        return self.leave_report(context, report, request)
+        return leave_report(context, report, request)
 
     def _handed_over(self, request: CopyRequest, decision: RouteDecision) -> dict[str, Any]:
         return {"request": request.model_dump(), "reason": decision.reason}

@@ -2,51 +2,49 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, ClassVar
 
-from airflow.sdk import BaseOperator, BaseOperatorLink, Context
-from airflow.sdk.types import TaskInstanceKey
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_datamove.address import Address
 from airflow_datamove.distcp.job import DistCpJob, DistCpRequest, JobRef
+from airflow_datamove.distcp.lifecycle import HANDOVER_SECONDS
 from airflow_datamove.distcp.sizing import size_job
-from airflow_datamove.errors import Cancelled, ClusterUnavailable, TrackingLost
+from airflow_datamove.distcp.wait import wait_for_end
+from airflow_datamove.errors import Cancelled, DistCpFailed, TrackingLost, VerificationFailed
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.hooks.hadoop import HadoopHook
+from airflow_datamove.operators.leave_report import leave_report
+from airflow_datamove.operators.memory import remember, remembered
+from airflow_datamove.operators.patience import find_cluster, having_found_cluster
+from airflow_datamove.operators.rendered import request_values
+from airflow_datamove.operators.tag import tag_of
+from airflow_datamove.operators.yarn_link import YarnApplicationLink
 from airflow_datamove.quantity import format_rate, parse_rate
-from airflow_datamove.report import TransferReport
 from airflow_datamove.scheduling.admission import admit
 from airflow_datamove.scheduling.copy_options import MORE, options_of
 from airflow_datamove.scheduling.limits import Limits
 from airflow_datamove.spec.request import CopyRequest, read_request
+from airflow_datamove.stores.contract import Measure
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.measure import measure_source
 from airflow_datamove.triggers.distcp import DistCpTrigger
 
 _ASKED_FOR = {"reason": "DistCp was asked for"}
-REPORT_KEY = "report"
-"""The XCom under which every copy leaves its :class:`TransferReport`."""
-
-
-class YarnApplicationLink(BaseOperatorLink):
-    """From a DistCp task to its application in YARN's own UI."""
-
-    name = "YARN application"
-
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The application's page; empty as long as there is none. Airflow asks when the task has ended."""
-        return str(getattr(operator, "application_url", ""))
 
 
 class DistCpOperator(BaseOperator):
     """Copies by a DistCp job on YARN.
 
-    The path rule, the overwrite policy and the conflicts are those of every other route. A retry finds the running job
-    by its tag and joins it. The report is the XCom ``report`` and the return value.
+    The path rule, the overwrite policy and the conflicts are those of every other route. A retry finds the job by its
+    tag: one that runs is joined, of one that has ended well the result is taken. Clearing the task starts afresh. The
+    report is the XCom ``report`` and the return value.
 
     :param source: address of a file or directory (templated).
     :param destination: address that the source's contents get (templated).
@@ -108,7 +106,7 @@ class DistCpOperator(BaseOperator):
         lane: str = "normal",
         handed_over: Mapping[str, Any] | None = None,
         posted: bool = False,
-        poll_interval: float = 5.0,
+        poll_interval: float = 2.0,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -134,6 +132,7 @@ class DistCpOperator(BaseOperator):
         self.route = "distcp"
         self.application_url = ""
         self._cancelled = threading.Event()
+        self._running: tuple[DistCpJob, JobRef] | None = None
 
     def execute(self, context: Context) -> Any:
         """Submits the job, or joins it, and waits for it."""
@@ -156,8 +155,12 @@ class DistCpOperator(BaseOperator):
             return self._finish(context, hook.get_conn(), ref, reason)
 
     def on_kill(self) -> None:
-        """Stops the client that submits, and the job if this process waits for it."""
+        """Stops the client that submits, and the job if it has not been handed over yet."""
         self._cancelled.set()
+        if self._running is not None:
+            # Airflow gives five seconds; a job that is being handed over has no one else to end it.
+            job, ref = self._running
+            job.kill(ref)
 
     def requested(self, context: Context) -> CopyRequest:
         """The request: handed over, posted, or the fields once their templates are rendered.
@@ -170,17 +173,7 @@ class DistCpOperator(BaseOperator):
         elif self.posted:
             values = context["dag_run"].conf or {}
         else:
-            values = {
-                "source": self.source,
-                "destination": self.destination,
-                "overwrite": self.overwrite,
-                "mirror": _truth(self.mirror),
-                "priority": _whole(self.priority),
-                "client": self.client,
-                "slots": _whole(self.slots),
-                "route": self.route,
-                **self.options,
-            }
+            values = {**request_values(self), **self.options}
         request = read_request(values)
         if self.limits:
             admit(request, self.limits, lane=self.lane)
@@ -203,22 +196,66 @@ class DistCpOperator(BaseOperator):
         """
         hook = HadoopHook(self.hadoop_conn_id)
         job = hook.get_conn()
-        self._check(context, job)
+        find_cluster(job, self._cancelled, first_try=context["ti"].try_number <= 1)
         source = Address.parse(request.source)
         with open_store(source, AirflowConnections()) as store:
             measure = measure_source(store, source)
         maps, bandwidth = size_job(measure.files, measure.bytes, 1, self.rate(request, distcp=True) or 1)
         self.log.info("At most %d maps at %s each", maps, format_rate(bandwidth))
-        ref = job.submit(self._job_request(context, request, maps, bandwidth), cancelled=self._cancelled)
-        if ref.application_id:
+        asked = self._job_request(context, request, maps, bandwidth)
+        try:
+            ref = self._submit(context, job, asked, measure)
+            if ref.ended and (report := self._taken(context, job, ref, reason)):
+                return report
+            ref = self._submit(context, job, asked, measure, anew=True) if ref.ended else ref
+            return self._see_through(context, hook, job, ref, reason)
+        except TaskDeferred:
+            raise
+        except BaseException:
+            # Unless another try will join it, nobody else ends what was submitted.
+            ti = context["ti"]
+            if self._running is not None and (self._cancelled.is_set() or ti.try_number > ti.max_tries):
+                with suppress(TrackingLost):
+                    job.kill(self._running[1])
+            raise
+
+    def _submit(
+        self, context: Context, job: DistCpJob, asked: DistCpRequest, measure: Measure, *, anew: bool = False
+    ) -> JobRef:
+        earlier = None if anew else remembered(context, asked.tag)
+        with having_found_cluster():
+            ref = job.submit(asked, cancelled=self._cancelled, anew=anew, earlier=earlier)
+        ref = ref if ref.files is not None else replace(ref, files=measure.files, bytes=measure.bytes)
+        if ref.application_id and not ref.ended:
+            self._running = (job, ref)
             self.log.info("%s %s", "Joined" if ref.joined else "Submitted", ref.application_id)
+            remember(context, ref)
+        return ref
+
+    def _taken(self, context: Context, job: DistCpJob, ref: JobRef, reason: str) -> dict[str, Any] | None:
+        """The report of a job that an earlier try has submitted and that has ended well; ``None`` if it must be run
+        again, because what it left is no longer what the source holds."""
+        self.log.info("%s was submitted by an earlier try and has ended well", ref.application_id)
+        try:
+            return self._finish(context, job, ref.to_dict(), reason)
+        except (VerificationFailed, DistCpFailed) as error:
+            self.log.warning("Its result will not do, so it is run again: %s", error)
+            return None
+
+    def _see_through(
+        self, context: Context, hook: HadoopHook, job: DistCpJob, ref: JobRef, reason: str
+    ) -> dict[str, Any]:
+        """Hands the job over to a trigger, or waits for it here."""
+        deferred = self.deferrable and bool(ref.application_id)
+        if deferred:
+            job.lend(ref, HANDOVER_SECONDS)
+        if ref.application_id:
             self.application_url = hook.application_url(ref.application_id)
             # Airflow keeps a link when the task has ended; people want it while the job runs.
             context["ti"].xcom_push(key=YarnApplicationLink().xcom_key, value=self.application_url)
         if self._cancelled.is_set():
-            job.kill(ref)
             raise Cancelled(f"cancelled: {ref.application_id} was killed")
-        if self.deferrable and ref.application_id:
+        if deferred:
             self.defer(
                 trigger=DistCpTrigger(
                     hadoop_conn_id=self.hadoop_conn_id, ref=ref.to_dict(), poll_interval=self.poll_interval
@@ -226,43 +263,15 @@ class DistCpOperator(BaseOperator):
                 method_name="execute_complete",
                 kwargs={"ref": ref.to_dict(), "reason": reason},
             )
-        self._wait(job, ref)
+        wait_for_end(job, ref, self.poll_interval, self._cancelled)
+        self._running = None
         return self._finish(context, job, ref.to_dict(), reason)
-
-    def leave_report(self, context: Context, report: TransferReport, request: CopyRequest) -> dict[str, Any]:
-        """Logs a report and leaves it as the XCom ``report``."""
-        ti = context["ti"]
-        report.attempts = ti.try_number
-        if request.client:
-            report.details["client"] = request.client
-        values = report.to_dict()
-        self.log.info("%s", values)
-        ti.xcom_push(key=REPORT_KEY, value=values)
-        return values
 
     def _finish(self, context: Context, job: DistCpJob, ref: dict[str, Any], reason: str) -> dict[str, Any]:
         known = JobRef.from_dict(ref)
         request = self.requested(context)
         asked = self._job_request(context, request, maps=max(1, known.maps), bandwidth=1)
-        return self.leave_report(context, job.result(known, asked, reason=reason), request)
-
-    def _check(self, context: Context, job: DistCpJob) -> None:
-        """Makes sure that there is a cluster. At the first try its absence is final, since nothing was submitted; later
-        a job of an earlier try may be running, and must be joined once the cluster answers again.
-        """
-        try:
-            job.check()
-        except ClusterUnavailable as error:
-            if context["ti"].try_number > 1:
-                raise TrackingLost(error.message, remedy=error.remedy) from error
-            raise
-
-    def _wait(self, job: DistCpJob, ref: JobRef) -> None:
-        """Waits here, holding the worker; a cancelled task ends the job."""
-        while not job.poll(ref).finished:
-            if self._cancelled.wait(self.poll_interval):
-                job.kill(ref)
-                raise Cancelled(f"cancelled: {ref.application_id} was killed")
+        return leave_report(context, job.result(known, asked, reason=reason), request)
 
     def _job_request(self, context: Context, request: CopyRequest, maps: int, bandwidth: int) -> DistCpRequest:
         ti = context["ti"]
@@ -270,29 +279,10 @@ class DistCpOperator(BaseOperator):
             source=Address.parse(request.source),
             destination=Address.parse(request.destination),
             options=options_of(request),
-            tag=tag_of(ti.dag_id, ti.run_id, ti.task_id, ti.map_index),
+            tag=tag_of(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.max_tries),
             name=f"{ti.dag_id} {ti.run_id}"[:200],
             maps=maps,
             bandwidth=bandwidth,
             queue=self.queue,
             properties=dict(self.properties or {}),
         )
-
-
-def tag_of(dag_id: str, run_id: str, task_id: str, map_index: int | None) -> str:
-    """The YARN tag of a task instance: the same for each of its tries, on whatever machine."""
-    key = "\0".join((dag_id, run_id, task_id, str(map_index)))
-    return f"datamove-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-
-
-def _truth(value: bool | str) -> bool | str:
-    """A template renders a boolean as text."""
-    return {"true": True, "false": False}.get(str(value).strip().lower(), value)
-
-
-def _whole(value: int | str | None) -> int | str | None:
-    """A template renders a number, and nothing, as text."""
-    if isinstance(value, str):
-        text = value.strip()
-        return None if text in ("", "None", "null") else int(text) if text.isdecimal() and len(text) < 10 else value
-    return value

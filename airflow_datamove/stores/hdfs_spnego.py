@@ -27,11 +27,13 @@ class Proof:
 
     :param host: the server, without its port: its service principal is ``HTTP/<host>``.
     :param headers: that go with each request besides.
+    :param principal: who asks; empty: the ticket cache's default.
+    :param keytab: a file with the principal's key, with which tickets are got anew; empty: the ticket cache serves.
     """
 
-    def __init__(self, host: str, headers: Headers, *, kerberos: bool, principal: str = "") -> None:
+    def __init__(self, host: str, headers: Headers, *, kerberos: bool, principal: str = "", keytab: str = "") -> None:
         self._host, self._headers = host, headers
-        self._kerberos, self._principal = kerberos, principal
+        self._kerberos, self._principal, self._keytab = kerberos, principal, keytab
         self._lock = threading.Lock()
         self._cookie = ""
 
@@ -68,7 +70,7 @@ class Proof:
         if answer.status < 400:
             offered = _OFFERED.search(answer.headers.get("www-authenticate", ""))
             if offered is None or not offered[1]:
-                raise PermissionDenied(f"{self._host} does not prove that it is the name node")
+                raise PermissionDenied(f"{self._host} does not prove who it is")
             _step(context, b64decode(offered[1]))
             self._keep(answer)
         return found
@@ -82,7 +84,7 @@ class Proof:
             ) from None
         try:
             return spnego.client(
-                username=self._principal or None,
+                username=self._who(spnego),
                 hostname=self._host,
                 service="HTTP",
                 protocol="kerberos",
@@ -94,6 +96,9 @@ class Proof:
             ) from None
         except Exception as error:
             raise _no_ticket(error) from None
+
+    def _who(self, spnego: Any) -> Any:
+        return spnego.KerberosKeytab(self._keytab, self._principal) if self._keytab else self._principal or None
 
     def _with(self, cookie: str) -> Headers:
         if not cookie:
@@ -117,6 +122,6 @@ def _step(context: Any, token: bytes | None) -> bytes | None:
 
 def _no_ticket(error: Exception) -> PermissionDenied:
     return PermissionDenied(
-        f"Kerberos gives no proof for the name node ({type(error).__name__})",
+        f"Kerberos gives no proof for the server ({type(error).__name__})",
         remedy="Look at the ticket (klist), which `airflow kerberos` or kinit must renew",
     )

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_datamove.address import Address
+from airflow_datamove.distcp.follow import follow
 from airflow_datamove.distcp.job import DistCpJob, JobProgress, JobRef
 from airflow_datamove.errors import DatamoveError
 from airflow_datamove.hooks.connections import FetchedConnections
 from airflow_datamove.quantity import format_size
-
-_PATIENCE = 600.0
 
 
 class DistCpTrigger(BaseTrigger):
@@ -25,12 +23,12 @@ class DistCpTrigger(BaseTrigger):
 
     :param hadoop_conn_id: connection of type ``hadoop``.
     :param ref: :meth:`JobRef.to_dict` of the job.
-    :param poll_interval: seconds between two looks.
+    :param poll_interval: seconds between two looks; all triggers of one process and cluster look together.
     :param kill_on_cancel: ends the YARN application when a person ends the task.
     """
 
     def __init__(
-        self, *, hadoop_conn_id: str, ref: dict[str, Any], poll_interval: float = 5.0, kill_on_cancel: bool = True
+        self, *, hadoop_conn_id: str, ref: dict[str, Any], poll_interval: float = 2.0, kill_on_cancel: bool = True
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.hadoop_conn_id = hadoop_conn_id
@@ -51,26 +49,18 @@ class DistCpTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Asks the resource manager until the job has ended."""
-        job, ref = await self._job(), JobRef.from_dict(self.ref)
-        answered, shown = time.monotonic(), None
-        while True:
-            try:
-                progress = await asyncio.to_thread(job.poll, ref)
-            except DatamoveError as error:
-                if time.monotonic() - answered > _PATIENCE:
-                    yield TriggerEvent({"state": "LOST", "message": str(error)})
-                    return
-                self.log.warning("%s cannot be asked after: %s", ref.application_id, error)
-            else:
-                answered = time.monotonic()
+        """Asks the resource manager, together with all other triggers of this process, until the job has ended."""
+        job, ref, shown = await self._job(), JobRef.from_dict(self.ref), None
+        try:
+            async for progress in follow(job, ref, self.poll_interval):
                 if progress.finished:
                     yield TriggerEvent({"state": progress.final_status, "message": progress.diagnostics})
                     return
                 if (line := describe(progress)) != shown:
                     self.log.info("%s: %s", ref.application_id, line)
                     shown = line
-            await asyncio.sleep(self.poll_interval)
+        except DatamoveError as error:
+            yield TriggerEvent({"state": "LOST", "message": str(error)})
 
     async def on_kill(self) -> None:
         """Ends the YARN application: a person has failed or cleared the task."""
@@ -79,8 +69,8 @@ class DistCpTrigger(BaseTrigger):
             await asyncio.to_thread(job.kill, JobRef.from_dict(self.ref))
 
     async def _job(self) -> DistCpJob:
-        destination = JobRef.from_dict(self.ref).destination
-        ends = [Address.parse(destination).connection_id] if destination else []
+        ref = JobRef.from_dict(self.ref)
+        ends = [Address.parse(end).connection_id for end in (ref.source, ref.destination) if end]
         connections = await FetchedConnections.fetch([self.hadoop_conn_id, *ends])
         return DistCpJob(connections.get(self.hadoop_conn_id), connections)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_datamove.operators.distcp import YarnApplicationLink
+from airflow_datamove.operators.yarn_link import YarnApplicationLink
 from airflow_datamove.ui.refuse_unsound import RefuseUnsound
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +16,7 @@ import pytest
 import requests
 
 from airflow_datamove.address import Address
+from airflow_datamove.cli.main import main
 from airflow_datamove.distcp.job import DistCpJob, DistCpRequest, JobProgress, JobRef, run_to_end
 from airflow_datamove.errors import (
     Cancelled,
@@ -199,7 +202,7 @@ def test_a_running_job_is_joined_and_killed_without_debris(
     job: DistCpJob, hdfs: Place, cluster: Mapping[str, str]
 ) -> None:
     hdfs.fill("src", {f"f{i}": bytes(24 * MIB) for i in range(3)})
-    asked = request(hdfs.at("src"), hdfs.at("dst"), bandwidth=MIB)
+    asked, before = request(hdfs.at("src"), hdfs.at("dst"), bandwidth=MIB), staging(hdfs)
     first = job.submit(asked)
     second = job.submit(asked)
     assert (first.joined, second.joined) == (False, True)
@@ -216,9 +219,16 @@ def test_a_running_job_is_joined_and_killed_without_debris(
     progress = ended(job, second)
     assert progress.final_status == "KILLED"
     assert list(hdfs.store.list(hdfs.path("dst"))) == []
+    assert staging(hdfs) <= before
     with pytest.raises(DistCpFailed, match="killed") as caught:
         job.result(second, asked)
     assert caught.value.retryable
+
+
+def staging(hdfs: Place) -> set[str]:
+    """What YARN's jobs and their clients keep, or have left."""
+    folder = "/tmp/hadoop-yarn/staging/root/.staging"
+    return {entry.name for entry in hdfs.store.list(folder)} if hdfs.store.exists(folder) else set()
 
 
 def maps_at_once(cluster: Mapping[str, str], ref: JobRef) -> tuple[int, int]:
@@ -259,6 +269,45 @@ def test_what_fails_or_is_missing_is_never_a_success(job: DistCpJob, hdfs: Place
             losing.result()
 
 
+def test_a_job_that_has_ended_well_is_not_run_again(job: DistCpJob, hdfs: Place, cluster: Mapping[str, str]) -> None:
+    hdfs.fill("src", {"a": b"1", "b/c": b"2"})
+    asked = request(hdfs.at("src"), hdfs.at("dst"), overwrite=Overwrite.ALWAYS)
+    first = job.submit(asked)
+    assert ended(job, first).succeeded
+    again = job.submit(asked)
+    assert (again.application_id, again.joined, again.ended) == (first.application_id, True, True)
+    assert job.result(again, asked).files == 2
+    anew = job.submit(asked, anew=True)
+    assert anew.application_id != first.application_id
+    assert ended(job, anew).succeeded
+    assert len(jobs_of(cluster, asked.tag)) == 2
+    # As if a thousand others had ended since: YARN knows the tag no more, and the JobHistory server the job.
+    unknown = replace(anew, application_id="application_1_0001")
+    forgotten = job.submit(replace(asked, tag=f"{asked.tag}-forgotten"), earlier=unknown)
+    assert (forgotten.application_id, forgotten.ended) == ("application_1_0001", True)
+
+
+def test_nobody_s_job_ends_by_itself_and_a_command_ends_another(
+    job: DistCpJob, hdfs: Place, cluster: Mapping[str, str], ends: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hdfs.fill("src", {"f": bytes(64 * MIB)})
+    lent, other = (request(hdfs.at("src"), hdfs.at(f"dst{n}"), maps=1, bandwidth=MIB) for n in range(2))
+    with ThreadPoolExecutor(2) as pool:
+        refs = list(pool.map(job.submit, (lent, other)))
+    job.lend(refs[0], 3600)
+    job.lend(refs[0], 1)
+    for connection in ("HADOOP", "ONPREM"):
+        found = ends.get(connection.lower())
+        values = {"conn_type": found.type, "host": found.host, "port": found.port, "extra": dict(found.extra)}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{connection}", json.dumps({**values, "login": found.login}))
+    began = time.monotonic()
+    assert main(["cancel", other.tag, "--hadoop", "hadoop", "--destination", str(hdfs.at("dst1"))]) == 0
+    assert job.poll(refs[1]).final_status == "KILLED"
+    assert time.monotonic() - began < 10
+    assert main(["cancel", refs[1].application_id, "--hadoop", "hadoop"]) == 0
+    assert ended(job, refs[0]).final_status == "KILLED"
+
+
 def test_of_two_submitted_at_once_one_survives(job: DistCpJob, hdfs: Place, cluster: Mapping[str, str]) -> None:
     hdfs.fill("src", {"f": bytes(64 * MIB)})
     asked = request(hdfs.at("src"), hdfs.at("dst"), maps=1, bandwidth=MIB)
@@ -268,7 +317,7 @@ def test_of_two_submitted_at_once_one_survives(job: DistCpJob, hdfs: Place, clus
         commands = [each.command for each in prepared if each.command is not None]
         assert len(commands) == 2
         job.prepare(asked).make_directories(job._connections)
-        clients = [pool.submit(job._client.submit, command, asked.tag, None) for command in commands]
+        clients = [pool.submit(job.client.submit, command, asked.tag, None) for command in commands]
         (one, joined), (other, also_joined) = (client.result() for client in clients)
     assert one == other
     assert sorted((joined, also_joined)) == [False, True]

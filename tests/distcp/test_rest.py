@@ -5,10 +5,12 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
-from airflow_datamove.distcp.rest import NoAnswer, Rest
+from airflow_datamove.distcp.rest import Access, NoAnswer, Rest
+from tests.stores.http_server import serving as https
 
 
 @contextlib.contextmanager
@@ -80,3 +82,12 @@ def test_failures_are_told_in_one_line() -> None:
     body = json.dumps({"RemoteException": {"message": "it is full"}})
     with serving(500, JSON, body) as url, pytest.raises(NoAnswer, match="500 it is full"):
         Rest([url]).get("/x")
+
+
+def test_certificates_are_verified_by_a_file_or_as_the_machine_has_it_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("{}")
+    with https(tmp_path, tls=True) as site:
+        for verify in (str(site.ca_file), False):
+            assert Rest([site.url], Access(verify=verify)).get("/x") is None
+        with pytest.raises(NoAnswer, match="SSLError"):
+            Rest([site.url]).get("/x")

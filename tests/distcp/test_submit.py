@@ -12,7 +12,7 @@ import pytest
 
 from airflow_datamove.distcp.cluster import Cluster
 from airflow_datamove.distcp.plan import Command
-from airflow_datamove.distcp.submit import run_client
+from airflow_datamove.distcp.submit import LocalLauncher
 from airflow_datamove.errors import ClusterUnavailable, Refused, WrongUse
 from airflow_datamove.stores.connection import Connection
 
@@ -43,7 +43,7 @@ def test_arguments_environment_and_application_id(tmp_path: Path, monkeypatch: p
         printf '%s\\n' "$@" "$HADOOP_CONF_DIR" "$HADOOP_USER_NAME" "$LC_ALL" "${AIRFLOW_CONN_SECRET:-none}"
         echo 'INFO impl.YarnClientImpl: Submitted application application_17_0002' >&2
     """
-    outcome = run_client(cluster(tmp_path, script), COMMAND)
+    outcome = LocalLauncher(cluster(tmp_path, script)).run(COMMAND)
     assert outcome.application_id == "application_17_0002"
     assert outcome.code == 0
     assert outcome.output.splitlines()[:-1] == [
@@ -53,7 +53,7 @@ def test_arguments_environment_and_application_id(tmp_path: Path, monkeypatch: p
 
 
 def test_the_job_id_serves_as_well(tmp_path: Path) -> None:
-    assert run_client(cluster(tmp_path, "echo DistCp job-id: job_17_0003; exit 25"), COMMAND).application_id == (
+    assert LocalLauncher(cluster(tmp_path, "echo DistCp job-id: job_17_0003; exit 25")).run(COMMAND).application_id == (
         "application_17_0003"
     )
 
@@ -65,10 +65,12 @@ def test_more_sources_than_a_command_line_holds_go_into_a_file(tmp_path: Path) -
         wc -l < "${4#file://}"
         tail -n 1 "${4#file://}"
     """
-    output = run_client(cluster(tmp_path, script), Command(("-async",), sources, "hdfs://nn/t/")).output.splitlines()
+    output = (
+        LocalLauncher(cluster(tmp_path, script)).run(Command(("-async",), sources, "hdfs://nn/t/")).output.splitlines()
+    )
     assert output == ["distcp -async -f hdfs://nn/t/", "2000", sources[-1]]
     with pytest.raises(Refused, match="line break"):
-        run_client(cluster(tmp_path, "true"), Command((), (*sources, "a\nb"), "t"))
+        LocalLauncher(cluster(tmp_path, "true")).run(Command((), (*sources, "a\nb"), "t"))
 
 
 def test_a_cancel_ends_the_whole_group_within_two_seconds(tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ def test_a_cancel_ends_the_whole_group_within_two_seconds(tmp_path: Path) -> Non
     stop = threading.Event()
     threading.Timer(0.5, stop.set).start()
     began = time.monotonic()
-    outcome = run_client(cluster(tmp_path, script), COMMAND, cancelled=stop)
+    outcome = LocalLauncher(cluster(tmp_path, script)).run(COMMAND, cancelled=stop)
     assert time.monotonic() - began < 2.5
     assert outcome.application_id == ""
     assert gone(int((tmp_path / "child").read_text()))
@@ -91,8 +93,8 @@ def test_a_client_does_not_outlive_its_task(tmp_path: Path) -> None:
     program = f"""
 from airflow_datamove.distcp.cluster import Cluster
 from airflow_datamove.distcp.plan import Command
-from airflow_datamove.distcp.submit import run_client
-run_client(Cluster("h", ({str(tmp_path / "client")!r},), ()), Command((), ("s",), "t"))
+from airflow_datamove.distcp.submit import LocalLauncher
+LocalLauncher(Cluster("h", ({str(tmp_path / "client")!r},), ())).run(Command((), ("s",), "t"))
 """
     task = subprocess.Popen([sys.executable, "-c", program], cwd=os.getcwd())
     for _ in range(200):
@@ -107,7 +109,7 @@ run_client(Cluster("h", ({str(tmp_path / "client")!r},), ()), Command((), ("s",)
 def test_no_client(tmp_path: Path) -> None:
     missing = Cluster("hadoop", (str(tmp_path / "missing"),), ())
     with pytest.raises(ClusterUnavailable, match="not on this machine"):
-        missing.check_client()
+        LocalLauncher(missing).check()
 
 
 def test_what_a_connection_says() -> None:
@@ -118,7 +120,12 @@ def test_what_a_connection_says() -> None:
     by_class = Cluster.of(
         Connection("h", extra={"class_path": "/lib/*", "conf_dir": "/conf", "resource_manager": "rm:8088"})
     )
-    assert by_class.command[-3:] == ("-cp", "/conf:/lib/*", "org.apache.hadoop.tools.DistCp")
-    for broken in ({}, {"command": "hadoop"}, {"resource_manager": "rm:8088"}):
+    assert by_class.words()[-3:] == ["-cp", "/conf:/lib/*", "org.apache.hadoop.tools.DistCp"]
+    assert by_class.words("j.jar")[-2] == "/conf:/lib/*:j.jar"
+    secure = Cluster.of(Connection("h", login="alice", extra={**extra, "keytab": "/k", "principal": "p@R"}))
+    assert (secure.kerberos, secure.user, secure.access.keytab, secure.verify) == (True, "", "/k", True)
+    assert Cluster.of(Connection("h", extra={**extra, "verify": False})).verify is False
+    assert Cluster.of(Connection("h", extra={**extra, "verify": "/ca.pem"})).verify == "/ca.pem"
+    for broken in ({}, {"command": "hadoop"}, {"resource_manager": "rm:8088"}, {**extra, "keytab": "/k"}):
         with pytest.raises(WrongUse, match="connection 'h'"):
             Cluster.of(Connection("h", extra=broken))

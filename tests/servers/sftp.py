@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.servers.port import HOST
@@ -25,9 +26,21 @@ _SBIN = f"{os.defpath}:/usr/sbin:/usr/local/sbin"
 _EMPTY = Path("/run/sshd")
 
 
+# What a login may do: move files.
+_FILES_ALONE = {"Subsystem": "sftp internal-sftp", "ForceCommand": "internal-sftp"}
+
+
 def plan(place: Place) -> Plan:
     """Make the keys (once), write the configuration, and say what to start."""
-    sshd, port = _program("sshd"), place.ports["sftp"]
+    return plan_sshd(place, "sftp", _FILES_ALONE)
+
+
+def plan_sshd(place: Place, name: str, allowed: Mapping[str, str]) -> Plan:
+    """Plan a server of this name.
+
+    :param allowed: the settings that say what a login may do.
+    """
+    sshd, port = _program("sshd"), place.ports[name]
     root = place.home / "data"
     root.mkdir(parents=True, exist_ok=True)
     host_key, key = _key(place.home / "host_key"), _key(place.home / "key")
@@ -36,7 +49,7 @@ def plan(place: Place) -> Plan:
         _EMPTY.mkdir(mode=0o755, exist_ok=True)
     user = pwd.getpwuid(os.geteuid()).pw_name
     configuration = place.home / "sshd_config"
-    write_file(configuration, _configuration(place.home, port, host_key, user), mode=0o600)
+    write_file(configuration, _configuration(place.home, port, host_key, user, allowed), mode=0o600)
     public = Path(f"{host_key}.pub").read_text(encoding="ascii").strip()
     known = place.home / "known_hosts"
     write_file(known, f"[{HOST}]:{port} {public}\n")
@@ -50,11 +63,11 @@ def plan(place: Place) -> Plan:
         return True
 
     daemon = Daemon(
-        name="sftp",
+        name=name,
         # It starts itself anew for each login, so it wants its own full path; -e logs to stderr.
         argv=[sshd, "-D", "-e", "-f", str(configuration)],
         env=clean_environment(),
-        address=loopback(port, "sftp"),
+        address=loopback(port, name),
         ready=ready,
         seconds=20,
     )
@@ -69,7 +82,7 @@ def plan(place: Place) -> Plan:
     return Plan(daemons=[daemon], facts=facts)
 
 
-def _configuration(home: Path, port: int, host_key: Path, user: str) -> str:
+def _configuration(home: Path, port: int, host_key: Path, user: str, allowed: Mapping[str, str]) -> str:
     settings = {
         "ListenAddress": f"{HOST}:{port}",
         "HostKey": f'"{host_key}"',
@@ -85,8 +98,7 @@ def _configuration(home: Path, port: int, host_key: Path, user: str) -> str:
         # PAM wants root, and an account that is not locked.
         "UsePAM": "no",
         "UseDNS": "no",
-        "Subsystem": "sftp internal-sftp",
-        "ForceCommand": "internal-sftp",
+        **allowed,
         "DisableForwarding": "yes",
         "PermitTTY": "no",
         # Ten connections that are about to log in are the usual limit: many threads at once would be turned away.

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from airflow_datamove.distcp import follow
 from airflow_datamove.distcp.progress import JobProgress, JobRef
-from airflow_datamove.triggers import distcp
 from airflow_datamove.triggers.distcp import DistCpTrigger, describe
 
 REF = JobRef("application_1_0001", "job_1_0001", "tag").to_dict()
@@ -18,7 +18,7 @@ REF = JobRef("application_1_0001", "job_1_0001", "tag").to_dict()
 def test_a_cluster_that_never_answers_is_lost_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = {"command": "true", "resource_manager": "http://127.0.0.1:9"}
     monkeypatch.setenv("AIRFLOW_CONN_DOWN", json.dumps({"conn_type": "hadoop", "extra": extra}))
-    monkeypatch.setattr(distcp, "_PATIENCE", 0.5)
+    monkeypatch.setattr(follow, "_SECONDS_OF_PATIENCE", 0.5)
 
     async def first() -> dict[str, Any]:
         async for event in DistCpTrigger(hadoop_conn_id="down", ref=REF, poll_interval=0.1).run():

@@ -1,0 +1,49 @@
+"""A task's patience with a cluster that is away: a resource manager takes some time to start or to fail over."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow_datamove.distcp.lifecycle import DistCpJob
+from airflow_datamove.errors import ClusterUnavailable, TrackingLost
+
+_SECONDS = 30.0
+_PAUSE = 2.0
+
+
+def find_cluster(job: DistCpJob, cancelled: threading.Event, *, first_try: bool) -> None:
+    """Makes sure that there is a cluster.
+
+    :raises ClusterUnavailable: if there is none for half a minute: at the first try that is final, for nothing was
+        submitted.
+    :raises TrackingLost: later: a job of an earlier try may be running, and must be joined once the cluster answers.
+    """
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        try:
+            job.check()
+            return
+        except ClusterUnavailable as error:
+            if not first_try:
+                raise _lost(error) from error
+            if time.monotonic() > deadline or cancelled.wait(_PAUSE):
+                raise
+
+
+@contextmanager
+def having_found_cluster() -> Iterator[None]:
+    """For a cluster that was there a moment ago: that it is away now is not final.
+
+    :raises TrackingLost: instead of ClusterUnavailable.
+    """
+    try:
+        yield
+    except ClusterUnavailable as error:
+        raise _lost(error) from error
+
+
+def _lost(error: ClusterUnavailable) -> TrackingLost:
+    return TrackingLost(error.message, remedy=error.remedy)

@@ -1,0 +1,115 @@
+"""A DistCp task that ends between the submission of its job and the moment at which a triggerer takes over.
+
+What the job's end looks like on a real YARN is `tests/distcp/test_job.py`'s; here is who asks for it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferred
+
+from airflow_datamove.distcp.progress import JobRef
+from airflow_datamove.errors import Cancelled
+from airflow_datamove.operators.distcp import DistCpOperator
+from airflow_datamove.operators.memory import remember, remembered
+from airflow_datamove.operators.tag import tag_of
+from airflow_datamove.spec.request import CopyRequest
+
+REF = JobRef("application_1_1", "job_1_1", "t", destination="hdfs://c@/dst")
+
+
+class Job:
+    """A cluster on which a job has just been submitted."""
+
+    def __init__(self) -> None:
+        self.killed: list[str] = []
+        self.lent: list[float] = []
+
+    def check(self) -> None:
+        pass
+
+    def submit(self, *_: Any, **__: Any) -> JobRef:
+        return REF
+
+    def lend(self, ref: JobRef, seconds: float) -> None:
+        self.lent.append(seconds)
+
+    def kill(self, ref: JobRef) -> None:
+        self.killed.append(ref.application_id)
+
+
+class Store(dict[str, Any]):
+    """A task state store."""
+
+    set = dict.__setitem__
+
+
+class Task:
+    """A task instance whose XCom goes wrong, or right."""
+
+    dag_id, run_id, task_id, map_index = "d", "r", "t", -1
+
+    def __init__(self, try_number: int, fails: BaseException | None, operator: DistCpOperator) -> None:
+        self.try_number, self.max_tries, self.fails, self.operator = try_number, 1, fails, operator
+
+    def xcom_push(self, **_: Any) -> None:
+        if isinstance(self.fails, Cancelled):
+            self.operator.on_kill()
+        elif self.fails is not None:
+            raise self.fails
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, fails: BaseException | None, try_number: int = 1
+) -> tuple[Job, DistCpOperator]:
+    job = Job()
+    monkeypatch.setattr("airflow_datamove.hooks.hadoop.HadoopHook.get_conn", lambda _: job)
+    monkeypatch.setattr("airflow_datamove.hooks.hadoop.HadoopHook.application_url", lambda *_: "http://rm")
+    (tmp_path / "f").write_text("x")
+    operator = DistCpOperator(task_id="t", source=f"file://{tmp_path}", destination="file:///nowhere/t")
+    request = CopyRequest(source=f"file://{tmp_path}", destination="file:///nowhere/t")
+    context: Any = {"ti": Task(try_number, fails, operator), "task_state_store": Store()}
+    with pytest.raises(type(fails) if fails else TaskDeferred):
+        operator.copy_by_distcp(context, request, "asked")
+    return job, operator
+
+
+def test_a_job_that_was_handed_over_is_lent_to_nobody_for_half_an_hour(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    job, operator = run(monkeypatch, tmp_path, None)
+    assert (job.killed, job.lent) == ([], [1800.0])
+    # Airflow may refuse the hand-over: a person has ended the task meanwhile.
+    operator.on_kill()
+    assert job.killed == ["application_1_1"]
+
+
+@pytest.mark.parametrize(("try_number", "killed"), [(1, []), (2, ["application_1_1"])])
+@pytest.mark.parametrize("fails", [AirflowTaskTimeout("late"), OSError("no API server")])
+def test_a_try_that_fails_leaves_its_job_to_the_next_one_if_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, fails: BaseException, try_number: int, killed: list[str]
+) -> None:
+    job, _ = run(monkeypatch, tmp_path, fails, try_number)
+    assert job.killed == killed
+
+
+def test_a_person_s_end_ends_the_job(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    job, _ = run(monkeypatch, tmp_path, Cancelled("x"))
+    assert set(job.killed) == {"application_1_1"}
+
+
+def test_what_an_earlier_try_left_is_forgotten_after_a_clear() -> None:
+    context: Any = {"task_state_store": Store()}
+    assert remembered(context, "t") is None
+    remember(context, REF)
+    assert remembered(context, "t") == REF
+    assert remembered(context, "another") is None
+
+
+def test_the_tag_is_the_same_for_each_try_and_another_after_a_clear() -> None:
+    first = tag_of("d", "r", "t", -1, 2)
+    assert first == tag_of("d", "r", "t", -1, 2)
+    assert len({first, tag_of("d", "r", "t", -1, 3), tag_of("d", "r", "t", 0, 2), tag_of("d", "r", "u", -1, 2)}) == 4
+    assert len(first) <= 100
