@@ -1,8 +1,9 @@
 """Small files, copied by child processes: :class:`Children`.
 
 Of one interpreter's threads one runs at a time, and of a small file nearly everything is short calls to the system, at
-each of which the others are let in: with four threads it costs twice the CPU time that it costs with one, and takes no
-less time. Child processes of one thread each stand in nobody's way.
+each of which the others are let in. Where that is the limit, with four threads a file costs twice the CPU time that it
+costs with one, and takes no less time; child processes of one thread each stand in nobody's way. Where a server is the
+limit they only cost more, so they are left alone then.
 
 A child does what goes well. Whatever does not (an error, a source that has changed, a server that asks for fewer
 requests) comes back, and is done here, where tries, pauses and reports are.
@@ -40,6 +41,10 @@ _WORTH = 100
 """Files for which children are made."""
 _MOST = 8
 _SECONDS_TO_END = 1.0
+_WINDOW = 0.2
+"""Seconds over which it is measured whether they are worth it."""
+_IDLE, _CROWDED = 0.6, 0.85
+"""Cores: children that use less wait for a server; of a parent that uses more, the threads wait for one another."""
 
 
 class Done(NamedTuple):
@@ -47,6 +52,14 @@ class Done(NamedTuple):
 
     copied: Copied
     seconds: float
+
+
+class _Answer(NamedTuple):
+    """What a child says of a batch."""
+
+    done: Sequence[Done | None]
+    used: float
+    """CPU seconds of it."""
 
 
 class Children:
@@ -57,6 +70,9 @@ class Children:
         self._all: list[_Child] = []
         self._idle: list[_Child] = []
         self._over = False
+        self._worth = True
+        self._used = 0.0
+        self._since = (time.monotonic(), 0.0, time.process_time())
         if files >= _WORTH and _may_fork(passage):
             gc.freeze()  # a collection in the child would touch, and so copy, all memory that it shares
             try:
@@ -77,16 +93,30 @@ class Children:
 
         :return: for each file ``None`` if it is yet to be copied.
         """
+        nothing = [None] * len(batch)
+        # A rate is kept by one process alone.
+        if self._over or not self._worth or self._passage.throttle.rate is not None:
+            return nothing
         try:
             child = self._idle.pop()
         except IndexError:
-            return [None] * len(batch)
-        # A rate is kept by one process alone.
-        done = None if self._over or self._passage.throttle.rate is not None else child.copy(batch)
-        if done is None and not child.alive:
-            return [None] * len(batch)
+            return nothing
+        answer = child.copy(batch)
+        if answer is None:
+            return nothing
         self._idle.append(child)
-        return done or [None] * len(batch)
+        self._used += answer.used
+        return answer.done
+
+    def look(self) -> None:
+        """Told now and then; finds out whether they are worth it."""
+        now, used, own = time.monotonic(), self._used, time.process_time()
+        then, used_then, own_then = self._since
+        seconds = now - then
+        if seconds < _WINDOW or not self._all:
+            return
+        self._since = (now, used, own)
+        self._worth = used - used_then > _IDLE * seconds or own - own_then > _CROWDED * seconds
 
     def interrupt(self) -> None:
         """Has them break off and clean up."""
@@ -117,15 +147,13 @@ class _Child:
             _live(theirs, [ours, *(other._pipe for other in others)], passage, parent)
         theirs.close()
         self._pid, self._pipe = pid, ours
-        self.alive = True
 
-    def copy(self, batch: Sequence[FileCopy]) -> Sequence[Done | None] | None:
+    def copy(self, batch: Sequence[FileCopy]) -> _Answer | None:
         """See :meth:`Children.copy`; ``None`` if the child has died."""
         try:
             self._pipe.send(batch)
-            found: Sequence[Done | None] = self._pipe.recv()
+            found: _Answer = self._pipe.recv()
         except (OSError, EOFError):
-            self.alive = False
             return None
         return found
 
@@ -159,9 +187,13 @@ def _may_fork(passage: Passage) -> bool:
     if not all(end.forks for end in ends) or options.rate is not None or options.on_error is OnError.STOP:
         return False
     try:
-        return len(os.listdir("/proc/self/task")) == 1
+        for _ in range(20):  # the threads that have listed may just be ending
+            if len(os.listdir("/proc/self/task")) == 1:
+                return True
+            time.sleep(0.005)
     except OSError:  # no Linux
-        return False
+        pass
+    return False
 
 
 class _Ended(BaseException):
@@ -177,8 +209,11 @@ def _live(pipe: Connection, others: Sequence[Connection], passage: Passage, pare
             other.close()  # else they would outlive the parent, each held open by the next
         alone = replace(passage, throttle=Throttle(None), meter=Meter(0, 0), gate=Gate(1), cancelled=threading.Event())
         while True:
+            batch = pipe.recv()
+            before = time.process_time()
             # An orphan must not write beside the next try.
-            pipe.send([_copy(alone, item) if os.getppid() == parent else None for item in pipe.recv()])
+            done = [_copy(alone, item) if os.getppid() == parent else None for item in batch]
+            pipe.send(_Answer(done, time.process_time() - before))
     except (_Ended, EOFError, OSError):
         pass
     finally:

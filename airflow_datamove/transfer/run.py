@@ -311,6 +311,8 @@ class CopyRun:
         self._receipt.add(Line(item.relative, item.source.size, checksum, "", self._report.route, 0.0, 0, outcome))
 
     def _beat(self) -> None:
+        if self._children is not None:
+            self._children.look()
         self._gate.look(self._meter.work, self._meter.files_done)
         self._tell()
 
