@@ -86,6 +86,11 @@ def format_rate(rate: float) -> str:
     return f"{format_size(rate)}/s"
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def _parse(text: str | int, *, rate: bool) -> int:
     kind, example = ("rate", "25 MiB/s or 50 Gbit/s") if rate else ("size", "1 GiB or 250 MB")
     remedy = f"Write a {kind} such as {example}"

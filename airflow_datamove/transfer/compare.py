@@ -17,10 +17,14 @@ from airflow_datamove.transfer.doubts import Doubts
 from airflow_datamove.transfer.filters import Selection
 from airflow_datamove.transfer.lister import Lister
 from airflow_datamove.transfer.mirror import Extras, ascending
+from airflow_datamove.transfer.naming import naming, told
 from airflow_datamove.transfer.options import CopyOptions, Publish
 from airflow_datamove.transfer.path_rule import Root, can_be_path, destination_path, refuse_overlap, same_store
 from airflow_datamove.transfer.plan import CopyPlan, FileCopy, stays
 from airflow_datamove.transfer.source_view import ManifestView, SourceView
+
+_CREATE = "--create (create: true) makes it"
+_UNREADABLE = "Look at its owner and mode, or --exclude it"
 
 
 def compare(
@@ -94,11 +98,24 @@ class _Comparison:
         overlaps = view.root is Root.GLOB and same_store(source, destination)
         self._same = source_store if overlaps else None
         stop = self._stop_if_cancelled
-        self._theirs = Lister(destination_store.list, ahead=destination_store.capabilities.remote, stop=stop)
-        self._ours = Lister(view.children, ahead=source_store.capabilities.remote, stop=stop)
+        self._source, self._destination = source, destination
+        # What the filters leave out need not even be listed, nor be readable, where each directory is a listing.
+        self._in_one = source_store.capabilities.flat or not self._selection.active
+        self._theirs = Lister(
+            lambda path: told(destination, destination_store.list(path)),
+            ahead=destination_store.capabilities.remote,
+            stop=stop,
+        )
+        self._ours = Lister(
+            lambda relative: told(source, view.children(relative), denied=_UNREADABLE),
+            ahead=source_store.capabilities.remote,
+            stop=stop,
+        )
         self._stack: list[str] = []
         self._no_root = False  # there is no such container or bucket yet
-        self._extras = Extras(self.plan, destination_store, self._base, self._selection, options.max_delete, stop)
+        self._extras = Extras(
+            self.plan, destination, destination_store, self._base, self._selection, options.max_delete, stop
+        )
         self.seen: Callable[[str, Entry], None] | None = None
         self.same: Callable[[Entry, Entry], bool] | None = None
         self.cancelled: threading.Event | None = None
@@ -170,12 +187,14 @@ class _Comparison:
         """What stands at a path or at the nearest of its parents; ``None`` where this connection may not see it."""
         while True:
             try:
-                return self._store.stat(path)
-            except NotFound:
+                with naming(self._destination):
+                    return self._store.stat(path)
+            except NotFound as error:
                 if path == "/":
                     if created:
                         self._no_root = True
                         return None
+                    error.remedy = error.remedy or _CREATE
                     raise
                 path = path.rpartition("/")[0] or "/"
             except PermissionDenied:
@@ -294,6 +313,8 @@ class _Comparison:
                 self.plan.skips.append(item)
         else:
             self.plan.copies.append(item)
+            if not self._store.can_hold(item.destination):
+                self.plan.refuse(item.destination)
             self.plan.copy_bytes += item.source.size
 
     def _stays(self, relative: str, entry: Entry, old: Entry) -> bool:
@@ -346,10 +367,11 @@ class _Comparison:
         pending = [relative]
         while pending:
             directory = pending.pop()
-            everything = self._view.below(directory) if self._view.counts(directory) else None
+            everything = self._view.below(directory) if self._in_one and self._view.counts(directory) else None
+            entries = everything if everything is not None else self._view.children(directory)
             pruned: list[str] = []
             files: list[str] = []
-            for entry in everything if everything is not None else self._view.children(directory):
+            for entry in told(self._source, entries, denied=_UNREADABLE):
                 self._stop_if_cancelled()
                 path = entry.path[self._cut :]
                 if pruned and any(path.startswith(each) for each in pruned):

@@ -135,7 +135,9 @@ def test_what_is_no_file_is_not_replaced_by_a_receipt(tmp_path: Path, make_it: C
     before = os.lstat(tmp_path / "r")
     with pytest.raises(PathConflict, match="where a file must be"):
         run(
-            source_of(tmp_path / "s"), destination_of(tmp_path / "t"), CopyOptions(receipt=destination_of(tmp_path / "r"))
+            source_of(tmp_path / "s"),
+            destination_of(tmp_path / "t"),
+            CopyOptions(receipt=destination_of(tmp_path / "r")),
         )
     assert os.lstat(tmp_path / "r") == before
     assert not (tmp_path / "t").exists()
