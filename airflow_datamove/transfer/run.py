@@ -337,7 +337,7 @@ class CopyRun:
             return
         path, first = self._failures[0]
         changed = any(isinstance(error, SourceChanged) for _, error in self._failures)
-        count = max(len(self._plan.copies), self._report.failed)
+        count = max(len(self._plan.copies) + len(self._plan.missing), self._report.failed)
         raise CopyFailed(
             f"{self._report.failed} of {count} files failed; the first, {path}: {first}",
             self._failures,
