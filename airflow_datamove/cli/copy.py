@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         except (CopyFailed, Cancelled) as error:
             if arguments.json and isinstance(error.report, TransferReport):
                 _write_json(error.report)
+            if isinstance(error, Cancelled) and error.report is not None:
+                error.remedy = "The same command again goes on with what is left"
             raise
     if arguments.json:
         _write_json(report)

@@ -68,7 +68,7 @@ class Extras:
         if count > self._max_delete * self._files:
             raise Refused(
                 f"mirror would delete {count} of the destination's {self._files} files",
-                remedy=f"Raise max_delete (now {self._max_delete:g}) if that is meant",
+                remedy=f"Raise max_delete (now {100 * self._max_delete:g}%) if that is meant",
             )
         # With filters a directory may hold what they protect.
         if not self._selection.active:

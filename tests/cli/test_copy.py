@@ -50,6 +50,11 @@ def test_json_is_the_report(here: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["copy", "none", "t"], 1, "there is nothing here"),
         (["copy", "s"], 2, "required: DESTINATION"),
         (["copy", "s", "t", "--rate", "fast"], 2, "'fast' is not a rate"),
+        (["copy", "s", "t", "--rate", "-5MiB/s"], 2, "'-5MiB/s' is not a rate. Write a rate such as"),
+        (["copy", "s", "t", "--rate", "25"], 2, "Write 25MiB/s"),
+        (["copy", "s", "t", "--min-age", "7"], 2, "'7' has no unit. Write 7s, 7h or 7d"),
+        (["copy", "s", "t", "--marker", "DONE"], 2, "Add --publish together"),
+        (["copy", "s", "t", "--max-delete", "10%"], 2, "Add --mirror"),
         (["copy", "s", "t", "--threads", "0"], 2, "threads is 0"),
         (["copy", "s", "t", "--overwrite", "maybe"], 2, "invalid choice"),
         (["copy", "s", "s"], 1, "onto itself"),
@@ -116,7 +121,7 @@ def test_a_signal_cancels_cleanly(here: Path, number: signal.Signals) -> None:
         out, err = process.communicate(timeout=30)
     assert time.monotonic() - started < 3
     assert (process.returncode, out) == (1, "")
-    assert err == "datamove: cancelled after 0 of 1 files\n"
+    assert err == "datamove: cancelled after 0 of 1 files. The same command again goes on with what is left\n"
     assert list((here / "t").iterdir()) == []
 
 
