@@ -295,7 +295,7 @@ class _Comparison:
             plan.conflict(f"{target} is a source and a destination at once")
             return
         item = FileCopy(relative, entry, target)
-        if there is not None and self.same is None and self._doubts.is_one(entry, there):
+        if there is not None and self.same is None and not self._marks(relative) and self._doubts.is_one(entry, there):
             if self._doubts.add(item, there):
                 self._settle()
             return
@@ -318,9 +318,13 @@ class _Comparison:
             self.plan.copy_bytes += item.source.size
 
     def _stays(self, relative: str, entry: Entry, old: Entry) -> bool:
-        if self._options.publish is Publish.TOGETHER and relative == self._options.marker:
-            return False  # it is written last, whatever it holds
+        if self._marks(relative):
+            return False
         return self.same(entry, old) if self.same is not None else stays(entry, old, self._options.overwrite)
+
+    def _marks(self, relative: str) -> bool:
+        """True for the marker of a directory that is published together: it is written last, whatever it holds."""
+        return self._options.publish is Publish.TOGETHER and relative == self._options.marker
 
     def _count_directory(self, relative: str, entry: Entry) -> None:
         self.plan.directories += 1
