@@ -84,13 +84,22 @@ Size = Annotated[
     int, BeforeValidator(parse_size), _text_schema(r"^\s*\d+(\.\d+)?\s*([kKmMgGtTpP]?i?[bB]?)\s*$", "1 GiB")
 ]
 """Bytes, written as ``1 GiB``."""
-Rate = Annotated[int, _with_unit(parse_rate), _text_schema(r"^\s*\d", "50 Gbit/s")]
+Rate = Annotated[
+    int,
+    _with_unit(parse_rate),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[A-Za-z]", "examples": ["50 Gbit/s"]}),
+]
 """Bytes per second, written as ``25 MiB/s`` or ``50 Gbit/s``."""
 Duration = Annotated[
     float,
     _with_unit(parse_duration),
     WithJsonSchema(
-        {"anyOf": [{"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[smhdw]?\s*$"}, {"type": "number", "minimum": 0}]}
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*[smhdw]|0+)\s*$"},
+                {"type": "number", "minimum": 0},
+            ]
+        }
     ),
 ]
 """Seconds, written as ``7d``."""

@@ -33,6 +33,17 @@ def test_a_copy_says_in_one_line_what_it_did(here: Path, capsys: pytest.CaptureF
     assert read(here / "t") == {"a/b": b"12", "c": b"3"}
 
 
+def test_one_of_a_kind_is_told_in_the_singular(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(here / "s", {"f": b"1"})
+    os.symlink("f", here / "s" / "link")
+    assert main(["plan", "s", "t"]) == 0
+    assert {"copy        1 file, 1 B", "left out    1 symlink or special file"} <= set(
+        capsys.readouterr().out.splitlines()
+    )
+    assert main(["copy", "s", "t"]) == 0
+    assert "; 1 symlink or special file left out, route worker" in capsys.readouterr().out
+
+
 def test_json_is_the_report(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make(here / "s", {"f": b"12"})
     assert main(["copy", f"file://{here}/s/f", "t/", "--json", "--rate", "25MiB/s", "--threads", "2"]) == 0
