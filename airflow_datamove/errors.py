@@ -81,6 +81,11 @@ class StoreError(DatamoveError):
         self.path = path
         super().__init__(f"{path}: {message}" if path and path not in message else message, remedy=remedy)
 
+    def tell_at(self, address: str) -> None:
+        """Puts the whole address in the place of the path inside a store."""
+        self.message = self.message.replace(self.path, address, 1)
+        self.path, self.args = address, (self.message,)
+
 
 class NotFound(StoreError):
     """There is nothing at this path."""

@@ -35,7 +35,8 @@ def parse_size(text: str | int) -> int:
 def parse_rate(text: str | int) -> int:
     """Reads a rate.
 
-    :param text: ``"25 MiB/s"``, ``"50 Gbit/s"``, ``"10Gbps"`` or an ``int`` of bytes per second.
+    :param text: ``"25 MiB/s"``, ``"50 Gbit/s"``, ``"10Gbps"`` or an ``int`` of bytes per second. A text without a unit
+        is refused: who writes 25 means no 25 bytes.
     :return: bytes per second, rounded down, at least 1.
     :raises QuantityError: if it is not a rate, is zero or negative, or passes 2**63 - 1.
     """
@@ -45,7 +46,8 @@ def parse_rate(text: str | int) -> int:
 def parse_duration(text: str | int | float) -> float:
     """Reads a span of time.
 
-    :param text: ``"90 s"``, ``"30m"``, ``"12h"``, ``"7d"``, ``"2w"``, or a number of seconds.
+    :param text: ``"90 s"``, ``"30m"``, ``"12h"``, ``"7d"``, ``"2w"``, or a number of seconds. A text without a unit is
+        refused, unless it is 0.
     :return: seconds.
     :raises QuantityError: if it is not a span of time, or is negative.
     """
@@ -55,7 +57,10 @@ def parse_duration(text: str | int | float) -> float:
     match = _DURATION.fullmatch(str(text))
     if match is None:
         raise QuantityError(f"{_shown(text)} is not a span of time", remedy=remedy)
-    return float(match[1]) * _SECONDS[match[2] or "s"]
+    number = float(match[1])
+    if isinstance(text, str) and number and not match[2]:
+        raise QuantityError(f"{_shown(text)} has no unit", remedy=f"Write {match[1]}s, {match[1]}h or {match[1]}d")
+    return number * _SECONDS[match[2] or "s"]
 
 
 def parse_share(text: str | int | float) -> float:
@@ -86,6 +91,11 @@ def format_rate(rate: float) -> str:
     return f"{format_size(rate)}/s"
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def _parse(text: str | int, *, rate: bool) -> int:
     kind, example = ("rate", "25 MiB/s or 50 Gbit/s") if rate else ("size", "1 GiB or 250 MB")
     remedy = f"Write a {kind} such as {example}"
@@ -99,6 +109,10 @@ def _parse(text: str | int, *, rate: bool) -> int:
             raise QuantityError(f"{_shown(text)} is not a {kind}", remedy=remedy)
         number, prefix, unit, per_second = match.groups()
         unit = unit or ""
+        if rate and not (prefix or unit or per_second) and float(number):
+            raise QuantityError(
+                f"{_shown(text)} has no unit", remedy=f"Write {number}MiB/s, {number}Mbit/s or {number}B/s"
+            )
         if bool(per_second) != rate and (per_second or prefix or unit):
             raise QuantityError(f"{_shown(text)} is not a {kind}", remedy=remedy)
         in_bits = unit.lower().startswith("bit") or (per_second == "ps" and unit == "b")

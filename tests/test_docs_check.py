@@ -74,7 +74,7 @@ def test_sound_commands_pass(tmp_path: Path) -> None:
     [
         ("```python\nx = 1\nx = (\n```", "README.md:3: not Python"),
         ('```json\n{"a": }\n```', "README.md:2: not JSON"),
-        ("```yaml platform\nlinks:\n  a: {capacity: 1, slt: 1}\n```", "README.md:3: unknown field 'slt'"),
+        ("```yaml platform\nlinks:\n  a: {capacity: 1 GiB/s, slt: 1}\n```", "README.md:3: unknown field 'slt'"),
         ("```yaml tennant\na: b\n```", "README.md:1: there is no specification 'tennant'"),
         ("```yaml platform p.yaml\nlinks: {a: {capacity: 1 GiB/s}}\n```", "README.md:1: there is no p.yaml"),
     ],

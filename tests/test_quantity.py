@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_datamove.errors import QuantityError
-from airflow_datamove.quantity import format_rate, format_size, parse_rate, parse_size
+from airflow_datamove.quantity import format_rate, format_size, parse_duration, parse_rate, parse_size
 
 
 @settings(deadline=None, max_examples=200)
@@ -37,11 +37,11 @@ def test_sizes(text: str, size: int) -> None:
 @pytest.mark.parametrize(
     ("text", "rate"),
     [
-        ("25 MiB/s", 25 * 2**20), ("50 Gbit/s", 50 * 10**9 // 8), ("10Gbps", 10**10 // 8), ("100", 100), ("1 B/s", 1),
+        ("25 MiB/s", 25 * 2**20), ("50 Gbit/s", 50 * 10**9 // 8), ("10Gbps", 10**10 // 8), (100, 100), ("1 B/s", 1),
         ("1MiB / s", 2**20),
     ],
 )  # fmt: skip
-def test_rates(text: str, rate: int) -> None:
+def test_rates(text: str | int, rate: int) -> None:
     assert parse_rate(text) == rate
 
 
@@ -54,7 +54,19 @@ def test_what_is_no_size(text: object) -> None:
     assert "Write a size such as" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "0", "0 MiB/s", "1 MiB", "10 Gb", "-5", 0, None, "4 bit/s/s"])
+@pytest.mark.parametrize("text", ["", "0", "0 MiB/s", "1 MiB", "10 Gb", "-5", 0, None, "4 bit/s/s", "100"])
 def test_what_is_no_rate(text: object) -> None:
     with pytest.raises(QuantityError):
         parse_rate(text)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90 s", 90), ("7d", 7 * 86400), (7, 7), (0.5, 0.5), ("0", 0)])
+def test_spans_of_time(text: str | float, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+def test_a_number_that_somebody_wrote_without_a_unit_is_refused_with_what_may_be_meant() -> None:
+    with pytest.raises(QuantityError, match=r"'25' has no unit. Write 25MiB/s, 25Mbit/s or 25B/s"):
+        parse_rate("25")
+    with pytest.raises(QuantityError, match=r"'7' has no unit. Write 7s, 7h or 7d"):
+        parse_duration("7")

@@ -14,7 +14,7 @@ from types import FrameType
 from airflow_datamove.cli.progress_bar import progress_bar
 from airflow_datamove.cli.request import CopyArguments, add_arguments, read_arguments
 from airflow_datamove.errors import Cancelled, CopyFailed
-from airflow_datamove.quantity import format_rate, format_size
+from airflow_datamove.quantity import counted, format_rate, format_size
 from airflow_datamove.report import TransferReport
 from airflow_datamove.transfer.copy import prepare_copy
 from airflow_datamove.transfer.options import Route
@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         except (CopyFailed, Cancelled) as error:
             if arguments.json and isinstance(error.report, TransferReport):
                 _write_json(error.report)
+            if isinstance(error, Cancelled) and error.report is not None:
+                error.remedy = "The same command again goes on with what is left"
             raise
     if arguments.json:
         _write_json(report)
@@ -52,14 +54,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 def summary(report: TransferReport) -> str:
     """A report in one line."""
-    parts = [f"{report.files} {'file' if report.files == 1 else 'files'} copied, {format_size(report.bytes)}"]
+    parts = [f"{counted(report.files, 'file')} copied, {format_size(report.bytes)}"]
     parts += [f"in {report.seconds:.1f} s ({format_rate(report.rate)})"]
     details = [f"{report.skipped} skipped"] if report.skipped else []
     details += [f"{format_size(report.resumed)} were there already"] if report.resumed else []
     details += [f"{report.failed} failed"] if report.failed else []
     details += [f"{report.filtered} filtered out"] if report.filtered else []
     details += [f"{report.deleted} deleted"] if report.deleted else []
-    details += [f"{report.special} symlinks or special files left out"] if report.special else []
+    details += (
+        [f"{counted(report.special, 'symlink or special file', 'symlinks or special files')} left out"]
+        if report.special
+        else []
+    )
     details += [f"route {report.route}"]
     details += [f"verified by {report.verified_by}"] if report.verified_by else []
     return f"{' '.join(parts)}; {', '.join(details)}"

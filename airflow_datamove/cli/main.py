@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -94,6 +95,8 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         # An abbreviation that works today would mean something else once an option with its letters comes.
         super().__init__(**{**settings, "allow_abbrev": False})
+        # A number below zero is a value with a mistake in it, whatever unit follows, and no option of ours.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def error(self, message: str) -> None:  # type: ignore[override]
         self.exit(2, f"{self.prog}: {message}. See {self.prog} --help\n")

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_datamove.cli.request import CopyArguments, add_arguments, read_arguments
 from airflow_datamove.errors import PathConflict
-from airflow_datamove.quantity import format_rate, format_size
+from airflow_datamove.quantity import counted, format_rate, format_size
 from airflow_datamove.stores.contract import Measure
 from airflow_datamove.transfer.copy import prepare_copy
 from airflow_datamove.transfer.options import Route
@@ -19,6 +19,7 @@ from airflow_datamove.transfer.plan import CopyPlan
 from airflow_datamove.transfer.route import RouteDecision
 
 _SHOWN = 20
+_HELD = "the destination cannot hold this name"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
@@ -26,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], 
     parser = subparsers.add_parser(
         "plan",
         help=text,
-        description="Exit code 0: it can be done; 1: something stands in the way.",
+        description="Exit code 0: it can be done; 1: something stands in the way, or files would fail.",
     )
     add_arguments(parser)
     parser.set_defaults(run=run)
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
             decision = decision or request.decide(plan.files, plan.bytes, server_side=prepared.server_side)
             found = _found(request, plan, decision)
     sys.stdout.write(f"{json.dumps(found) if arguments.json else _for_people(found)}\n")
-    return 1 if found["conflicts"] else 0
+    return 1 if found["conflicts"] or found["would_fail"] else 0
 
 
 def _by_distcp(request: CopyArguments, decision: RouteDecision, measure: Measure) -> dict[str, Any]:
@@ -81,6 +82,9 @@ def _found(request: CopyArguments, plan: CopyPlan, decision: RouteDecision) -> d
         "directories": plan.directories,
         "special": plan.special,
         "filtered": plan.filtered,
+        "would_fail": len(plan.missing) + plan.refused_count,
+        "failures": [f"{path}: {error}" for path, error in plan.missing]
+        + [f"{each!r}: {_HELD}" for each in plan.refused],
         "route": str(decision.route),
         "reason": decision.reason,
         "conflicts": plan.conflicts,
@@ -89,18 +93,21 @@ def _found(request: CopyArguments, plan: CopyPlan, decision: RouteDecision) -> d
 
 def _for_people(found: dict[str, Any]) -> str:
     lines = [
-        f"{'copy':<12}{found['files']} files, {format_size(found['bytes'])}",
-        f"{'skip':<12}{found['would_skip']} files",
-        f"{'delete':<12}{found['would_delete']} files and directories",
-        f"{'left out':<12}{found['special']} symlinks and special files",
+        f"{'copy':<12}{counted(found['files'], 'file')}, {format_size(found['bytes'])}",
+        f"{'skip':<12}{counted(found['would_skip'], 'file')}",
+        f"{'delete':<12}{counted(found['would_delete'], 'file or directory', 'files and directories')}",
+        f"{'left out':<12}{counted(found['special'], 'symlink or special file', 'symlinks and special files')}",
         f"{'route':<12}{found['route']} ({found['reason']})",
     ]
     if "command" in found:
         lines.append(f"{'maps':<12}{found['maps']} at once, {format_rate(found['rate'])} together")
         lines.append(f"{'minutes':<12}{found['minutes']} at that rate, besides the job's start")
         lines.append(f"{'command':<12}{shlex.join(found['command'])}")
-    conflicts: list[str] = found["conflicts"]
-    lines += [f"{'conflict':<12}{each}" for each in conflicts[:_SHOWN]]
-    if len(conflicts) > _SHOWN:
-        lines.append(f"{'':<12}and {len(conflicts) - _SHOWN} more")
+    lines += _some("would fail", found["failures"], found["would_fail"])
+    lines += _some("conflict", found["conflicts"], len(found["conflicts"]))
     return "\n".join(line.replace("\n", "\\n") for line in lines)
+
+
+def _some(what: str, sentences: list[str], count: int) -> list[str]:
+    lines = [f"{what:<12}{each}" for each in sentences[:_SHOWN]]
+    return [*lines, f"{'':<12}and {count - _SHOWN} more"] if count > _SHOWN else lines

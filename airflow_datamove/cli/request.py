@@ -6,10 +6,11 @@ import argparse
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeVar
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import QuantityError
+from airflow_datamove.errors import QuantityError, WrongUse
 from airflow_datamove.quantity import parse_duration, parse_rate, parse_share, parse_size
 from airflow_datamove.stores.connection import Connections, EnvironmentConnections
 from airflow_datamove.stores.contract import Measure
@@ -88,8 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = "scheme://connection_id@authority/path, or a local path"
     parser.add_argument("source", metavar="SOURCE", help=f"{where}; * ? [ ] {{ }} are globs")
     parser.add_argument("destination", metavar="DESTINATION", help=f"{where}; end it with / to copy a file into it")
-    parser.add_argument("--overwrite", choices=[str(each) for each in Overwrite], default=str(Overwrite.IF_CHANGED))
-    parser.add_argument("--route", choices=[str(each) for each in Route], default=str(Route.AUTO))
+    _add_choice(parser, "--overwrite", Overwrite.IF_CHANGED, "what happens to a file that exists")
+    _add_choice(parser, "--route", Route.AUTO, "by this process, by DistCp or by the service itself")
     parser.add_argument("--hadoop", default="", metavar="CONNECTION_ID", help="the cluster for the route distcp")
     parser.add_argument(
         "--threshold",
@@ -113,32 +114,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_selection(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--include", action="append", default=[], metavar="GLOB", help="only these files; repeatable")
     group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="not these files; repeatable")
-    group.add_argument("--min-size", type=quantity(parse_size), metavar="SIZE")
-    group.add_argument("--max-size", type=quantity(parse_size), metavar="SIZE")
+    group.add_argument("--min-size", type=quantity(parse_size), metavar="SIZE", help="no smaller files, such as 64KiB")
+    group.add_argument("--max-size", type=quantity(parse_size), metavar="SIZE", help="no larger files, such as 1GiB")
     group.add_argument(
-        "--min-age", type=quantity(parse_duration), metavar="TIME", help="changed so long ago, such as 7d"
+        "--min-age", type=quantity(parse_duration), metavar="TIME", help="only files unchanged for so long, such as 1h"
     )
-    group.add_argument("--max-age", type=quantity(parse_duration), metavar="TIME")
+    group.add_argument(
+        "--max-age", type=quantity(parse_duration), metavar="TIME", help="only files changed since, such as 7d"
+    )
     group.add_argument("--manifest", metavar="ADDRESS", help="a file that names the files below SOURCE, one a line")
     group.add_argument("--mirror", action="store_true", help="also delete what the source lacks")
     group.add_argument(
         "--max-delete",
         type=quantity(parse_share),
-        default=_USUAL.max_delete,
         metavar="SHARE",
-        help="at most so much of it (50%%)",
+        help="of the destination's files, with --mirror (50%%)",
     )
 
 
 def _add_care(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--publish", choices=[str(each) for each in Publish], default=str(Publish.EACH))
-    group.add_argument(
-        "--marker", default=MARKER, metavar="NAME", help="written last with --publish together (_SUCCESS)"
-    )
-    group.add_argument("--verify", choices=[str(each) for each in Verify], default=str(Verify.CHECKSUM))
-    group.add_argument("--on-error", choices=[str(each) for each in OnError], default=str(OnError.CONTINUE))
+    _add_choice(group, "--publish", Publish.EACH, "each file once it is whole, or all once all are")
+    group.add_argument("--marker", metavar="NAME", help=f"written last with --publish together ({MARKER})")
+    _add_choice(group, "--verify", Verify.CHECKSUM, "by what the ends say, or also by reading what arrived")
+    _add_choice(group, "--on-error", OnError.CONTINUE, "what happens to the other files when one has failed")
     group.add_argument("--error-budget", type=int, default=0, metavar="N", help="files that may fail (0)")
     group.add_argument("--receipt", metavar="ADDRESS", help="write a Parquet file with a row for each file")
+
+
+def _add_choice(group: argparse._ActionsContainer, name: str, usual: StrEnum, text: str) -> None:
+    group.add_argument(name, choices=[str(each) for each in type(usual)], default=str(usual), help=f"{text} ({usual})")
+
+
+def _settle_what_goes_together(arguments: argparse.Namespace) -> None:
+    """Gives options that only mean something beside another their usual value.
+
+    :raises WrongUse: if one is given without the other.
+    """
+    if arguments.marker is not None and arguments.publish != Publish.TOGETHER:
+        raise WrongUse("--marker means nothing by itself", remedy="Add --publish together")
+    if arguments.max_delete is not None and not arguments.mirror:
+        raise WrongUse("--max-delete means nothing by itself", remedy="Add --mirror")
+    if arguments.marker is None:
+        arguments.marker = MARKER
+    if arguments.max_delete is None:
+        arguments.max_delete = _USUAL.max_delete
 
 
 def read_arguments(arguments: argparse.Namespace) -> CopyArguments:
@@ -147,6 +166,7 @@ def read_arguments(arguments: argparse.Namespace) -> CopyArguments:
     :raises WrongUse: for an address or an option that cannot be.
     :raises PathConflict: for a copy onto or into itself.
     """
+    _settle_what_goes_together(arguments)
     request = CopyArguments(
         source=check(read_address(arguments.source, source=True)),
         destination=check(read_address(arguments.destination)),

@@ -7,7 +7,7 @@ import json
 import sys
 
 from airflow_datamove.cli.request import quantity, read_address
-from airflow_datamove.quantity import format_size, parse_duration
+from airflow_datamove.quantity import counted, format_size, parse_duration
 from airflow_datamove.stores.connection import EnvironmentConnections
 from airflow_datamove.stores.registry import check
 from airflow_datamove.transfer.sweep import sweep
@@ -42,5 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"{json.dumps(swept._asdict())}\n")
     else:
         done = "would be removed" if arguments.dry_run else "removed"
-        sys.stdout.write(f"{swept.removed} leftovers {done}, {format_size(swept.bytes)}; {swept.younger} are younger\n")
+        younger = f"{swept.younger} {'is' if swept.younger == 1 else 'are'} younger"
+        sys.stdout.write(f"{counted(swept.removed, 'leftover')} {done}, {format_size(swept.bytes)}; {younger}\n")
     return 0

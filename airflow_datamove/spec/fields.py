@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
@@ -62,6 +63,16 @@ def _fraction(value: Any) -> float:
     return float(number)
 
 
+def _with_unit(parse: Callable[[Any], Any]) -> BeforeValidator:
+    """Reads a quantity. In YAML a number is a word that somebody wrote without its unit; in JSON it has one."""
+
+    def read(value: Any, info: ValidationInfo) -> Any:
+        bare = in_yaml(info) and isinstance(value, (int, float)) and not isinstance(value, bool)
+        return parse(str(value) if bare else value)
+
+    return BeforeValidator(read)
+
+
 def _text_schema(pattern: str, example: str) -> WithJsonSchema:
     return WithJsonSchema(
         {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "integer", "minimum": 0}], "examples": [example]}
@@ -73,13 +84,22 @@ Size = Annotated[
     int, BeforeValidator(parse_size), _text_schema(r"^\s*\d+(\.\d+)?\s*([kKmMgGtTpP]?i?[bB]?)\s*$", "1 GiB")
 ]
 """Bytes, written as ``1 GiB``."""
-Rate = Annotated[int, BeforeValidator(parse_rate), _text_schema(r"^\s*\d", "50 Gbit/s")]
+Rate = Annotated[
+    int,
+    _with_unit(parse_rate),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[A-Za-z]", "examples": ["50 Gbit/s"]}),
+]
 """Bytes per second, written as ``25 MiB/s`` or ``50 Gbit/s``."""
 Duration = Annotated[
     float,
-    BeforeValidator(parse_duration),
+    _with_unit(parse_duration),
     WithJsonSchema(
-        {"anyOf": [{"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[smhdw]?\s*$"}, {"type": "number", "minimum": 0}]}
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*[smhdw]|0+)\s*$"},
+                {"type": "number", "minimum": 0},
+            ]
+        }
     ),
 ]
 """Seconds, written as ``7d``."""

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
+from airflow_datamove.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable, WrongUse
 from airflow_datamove.stores import azure_metadata as meta
 from airflow_datamove.stores import azure_reader as checked
 from airflow_datamove.stores.azure_answers import NAME, code, failure
@@ -53,13 +53,21 @@ _RULES = PartRules(least=4 * _MIB, size=4 * _MIB, largest=4000 * _MIB, most=50_0
 # one name could be a read of another's, or cannot list (its listings are XML). rclone's back-end for Azure Blob Storage
 # encodes the same ones. Half a surrogate pair is no text.
 _IMPOSSIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\\\ud800-\udfff]|\.(/|$)")
+# "Naming and referencing containers" of the vendor, and the containers that the service itself makes. The service says
+# that a name is impossible in the words that it has for a blob's; how short one may be is left to it.
+_CONTAINER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*|\$[a-z]+")
 
 
 def open_store(address: Address, connections: Connections) -> Store:
     """The container of an address.
 
-    :raises WrongUse: if the connection cannot be used.
+    :raises WrongUse: if the connection cannot be used, or no container can have this name.
     """
+    if not _CONTAINER.fullmatch(address.authority):
+        raise WrongUse(
+            f"{address.authority!r} cannot be the name of a container",
+            remedy="Azure's have 3 to 63 lower-case letters, digits and single hyphens",
+        )
     account = azure_account(connections.get(address.connection_id))
     return AzureBlobStore(ContainerClient(account, address.authority))
 

@@ -368,6 +368,10 @@ class Store(ABC):
         """True if ``path`` is a file and a prefix of others at once, as it may be where names are ``flat``."""
         return False
 
+    def can_hold(self, path: str) -> bool:
+        """False for a name that is known to be refused, without asking a server."""
+        return True
+
     def can_copy_from(self, source: Store) -> bool:
         """True if this store can copy from files of ``source`` without the bytes passing through here."""
         return False

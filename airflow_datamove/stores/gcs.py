@@ -44,13 +44,20 @@ _MIB = 2**20
 _RULES = PartRules(least=16 * _MIB, size=16 * _MIB, most=32**3)
 # https://cloud.google.com/storage/docs/objects#naming; half a surrogate pair is no text.
 _IMPOSSIBLE = re.compile(r"[\r\n\ud800-\udfff]|^/\.well-known/acme-challenge/|^/\.{1,2}$")
+# https://cloud.google.com/storage/docs/buckets#naming; how long one may be is left to the service.
+_BUCKET = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 
 
 def open_store(address: Address, connections: Connections) -> Store:
     """The bucket of an address.
 
-    :raises WrongUse: if the connection cannot be used.
+    :raises WrongUse: if the connection cannot be used, or no bucket can have this name.
     """
+    if not _BUCKET.fullmatch(address.authority):
+        raise WrongUse(
+            f"{address.authority!r} cannot be the name of a bucket",
+            remedy="Cloud Storage's have 3 to 63 lower-case letters, digits, -, _ and dots",
+        )
     login = google_login(connections.get(address.connection_id))
     return GcsStore(BucketClient(login, address.authority))
 

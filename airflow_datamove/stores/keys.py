@@ -27,6 +27,14 @@ class FlatStore(Store):
         part_size = max(rules.size, -(-size // rules.most))
         return BufferedWriter(self, path, size, attributes, part_size=part_size, least=rules.least)
 
+    def can_hold(self, path: str) -> bool:
+        """See :class:`~airflow_datamove.stores.contract.Store`."""
+        try:
+            self._refuse_impossible(path)
+        except NotSupported:
+            return False
+        return True
+
     def create_root(self) -> None:
         """See :class:`~airflow_datamove.stores.contract.Store`. Who may write into what is there need not be allowed to
         make it, nor even to look whether it is there: then what is written tells."""

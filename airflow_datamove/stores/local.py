@@ -51,6 +51,7 @@ _NO_CHECKSUMS: Mapping[str, str] = {}
 _new = tuple.__new__
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_LOOK = "Look at its owner and mode"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -130,12 +131,16 @@ class _LocalStore(Store):
                 raise AlreadyExists("a file stands there", path=path) from None
 
     def leftovers(self, path: str) -> Iterator[Entry]:
-        for top, directories, names in os.walk(path):
+        unread: list[OSError] = []
+        for top, directories, names in os.walk(path, onerror=unread.append):
             directories.sort()
             for name in sorted(names):
                 if is_temporary(name):
                     with suppress(NotFound), errors(f"{top}/{name}"):
                         yield entry_of(f"{top}/{name}", os.lstat(f"{top}/{name}"))
+        for error in unread:
+            with suppress(NotFound):  # removed meanwhile
+                raise _translated(error, error.filename)
 
     def delete(self, path: str) -> None:
         with suppress(NotFound):
@@ -304,7 +309,7 @@ def _any_translated(error: OSError | ValueError, path: str) -> StoreError:
 def _translated(error: OSError, path: str) -> StoreError:
     kinds: list[tuple[tuple[int, ...], Callable[[], StoreError]]] = [
         (_NOT_THERE, lambda: NotFound("there is nothing here", path=path)),
-        (_DENIED, lambda: PermissionDenied("the system does not allow it", path=path)),
+        (_DENIED, lambda: PermissionDenied("the system does not allow it", path=path, remedy=_LOOK)),
         (_FULL, lambda: StoreError("the disk is full", path=path, remedy="Make room, then try again")),
         ((errno.ENAMETOOLONG,), lambda: NotSupported("the name is too long for this disk", path=path)),
         ((errno.ENOTEMPTY, errno.EEXIST), lambda: StoreError("the directory is not empty", path=path)),

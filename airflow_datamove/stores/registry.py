@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 from importlib import import_module
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import AddressError
-from airflow_datamove.stores.connection import Connections
+from airflow_datamove.errors import AddressError, WrongUse
+from airflow_datamove.stores.connection import Connection, Connections
 from airflow_datamove.stores.contract import Store
 from airflow_datamove.stores.fsspec_options import OPEN, REFUSED, is_known
 
@@ -26,6 +26,14 @@ _NEEDS_AUTHORITY = {"abfs": "container", "gs": "bucket", "s3": "bucket", "http":
 _NEEDS_CONNECTION = {"hdfs", "abfs", "gs", "s3", "sftp"}
 # The connection alone says which one: two addresses that differ only in what they name besides would be one place.
 _WITHOUT_AUTHORITY = {"hdfs", "sftp"}
+# Only one of another scheme is certainly wrong: who has a type of his own may know why.
+_TYPES = {
+    "hdfs": ("webhdfs",),
+    "abfs": ("wasb",),
+    "gs": ("google_cloud_platform",),
+    "s3": ("aws",),
+    "sftp": ("sftp", "ssh"),
+}
 
 
 class _BackEnd(Protocol):
@@ -67,10 +75,28 @@ def open_store(address: Address, connections: Connections) -> Store:
 
     :raises AddressError: see :func:`check`.
     :raises ConnectionNotFound: if its connection does not exist.
+    :raises WrongUse: if it is one for another scheme, or cannot be used.
     """
     back_end = _BACK_ENDS.get(check(address).scheme, "fsspec_adapter")
     module = import_module(f"airflow_datamove.stores.{back_end}")
-    return cast(_BackEnd, module).open_store(address, connections)
+    return cast(_BackEnd, module).open_store(address, _OfScheme(address.scheme, connections))
+
+
+class _OfScheme(NamedTuple):
+    """Connections for one scheme: one of another would be found wanting in words that lead nowhere."""
+
+    scheme: str
+    connections: Connections
+
+    def get(self, connection_id: str) -> Connection:
+        found = self.connections.get(connection_id)
+        own = _TYPES.get(self.scheme)
+        if own is not None and found.type not in own and any(found.type in types for types in _TYPES.values()):
+            raise WrongUse(
+                f"connection {connection_id!r} is of type {found.type!r}, and {self.scheme}:// needs {own[0]!r}",
+                remedy="Name another connection, or write another scheme",
+            )
+        return found
 
 
 def _closest(scheme: str) -> str:

@@ -19,6 +19,7 @@ _NONE: Mapping[str, str] = {}
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; no certificate would match a dot.
 _HOST_LIKE = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _BUCKET = re.compile(r"[A-Za-z0-9._:-]{1,255}")
+_NAMES = "S3's have 3 to 63 lower-case letters, digits, hyphens and dots"
 _REGION = re.compile(r"[a-z0-9-]{1,50}")
 _DEFAULT_REGION = "us-east-1"
 
@@ -43,7 +44,7 @@ class S3Service:
 
     def __init__(self, login: AwsLogin, bucket: str) -> None:
         if not _BUCKET.fullmatch(bucket) or bucket in (".", ".."):
-            raise WrongUse(f"{bucket!r} is no name of a bucket")
+            raise WrongUse(f"{bucket!r} cannot be the name of a bucket", remedy=_NAMES)
         self.login, self.bucket = login, bucket
         self._lock = threading.Lock()
         self._clients: list[HttpClient] = []

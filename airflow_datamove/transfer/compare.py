@@ -11,16 +11,20 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import Cancelled, NotFound, PermissionDenied, Refused, StoreError
+from airflow_datamove.errors import Cancelled, NotFound, Refused, StoreError
 from airflow_datamove.stores.contract import Entry, Kind, Store
 from airflow_datamove.transfer.doubts import Doubts
 from airflow_datamove.transfer.filters import Selection
+from airflow_datamove.transfer.landing import Landing, what_is
 from airflow_datamove.transfer.lister import Lister
 from airflow_datamove.transfer.mirror import Extras, ascending
+from airflow_datamove.transfer.naming import told
 from airflow_datamove.transfer.options import CopyOptions, Publish
 from airflow_datamove.transfer.path_rule import Root, can_be_path, destination_path, refuse_overlap, same_store
 from airflow_datamove.transfer.plan import CopyPlan, FileCopy, stays
-from airflow_datamove.transfer.source_view import ManifestView, SourceView
+from airflow_datamove.transfer.source_view import ManifestView, SourceView, is_second
+
+_UNREADABLE = "Look at its owner and mode, or --exclude it"
 
 
 def compare(
@@ -94,11 +98,23 @@ class _Comparison:
         overlaps = view.root is Root.GLOB and same_store(source, destination)
         self._same = source_store if overlaps else None
         stop = self._stop_if_cancelled
-        self._theirs = Lister(destination_store.list, ahead=destination_store.capabilities.remote, stop=stop)
-        self._ours = Lister(view.children, ahead=source_store.capabilities.remote, stop=stop)
+        self._source, self._landing = source, Landing(destination, destination_store)
+        # What the filters leave out need not even be listed, nor be readable, where each directory is a listing.
+        self._in_one = source_store.capabilities.flat or not self._selection.active
+        self._theirs = Lister(
+            lambda path: told(destination, destination_store.list(path)),
+            ahead=destination_store.capabilities.remote,
+            stop=stop,
+        )
+        self._ours = Lister(
+            lambda relative: told(source, view.children(relative), denied=_UNREADABLE),
+            ahead=source_store.capabilities.remote,
+            stop=stop,
+        )
         self._stack: list[str] = []
-        self._no_root = False  # there is no such container or bucket yet
-        self._extras = Extras(self.plan, destination_store, self._base, self._selection, options.max_delete, stop)
+        self._extras = Extras(
+            self.plan, destination, destination_store, self._base, self._selection, options.max_delete, stop
+        )
         self.seen: Callable[[str, Entry], None] | None = None
         self.same: Callable[[Entry, Entry], bool] | None = None
         self.cancelled: threading.Event | None = None
@@ -142,13 +158,13 @@ class _Comparison:
         entry = next(self._view.children(""))
         target = self._base or "/"
         old: list[Entry] = []
-        nearest = self._nearest(target, created)
+        nearest = self._landing.nearest(target, created)
         if nearest is not None and nearest.path == target:
             old.append(nearest)
             if self._flat and nearest.kind is Kind.FILE and self._store.is_both(target):
                 old.append(Entry(target, Kind.DIRECTORY))
-        elif nearest is not None and nearest.kind is not Kind.DIRECTORY and not self._is_both(nearest):
-            self.plan.conflict(f"{nearest.path} is {_what(nearest)} where a directory must be")
+        elif nearest is not None and nearest.kind is not Kind.DIRECTORY and not self._landing.is_both(nearest):
+            self.plan.conflict(f"{nearest.path} is {what_is(nearest)} where a directory must be")
             return
         if not self._selection.takes(entry.name, entry):
             self.plan.filtered += 1
@@ -158,31 +174,13 @@ class _Comparison:
     def _top_is_there(self, created: bool) -> bool | None:
         """Whether there is anything to compare with; ``None`` where something blocks the way."""
         top = self._base or "/"
-        nearest = self._nearest(top, created)
+        nearest = self._landing.nearest(top, created)
         if nearest is None:
-            return not self._no_root
-        if nearest.kind is Kind.DIRECTORY or self._is_both(nearest):
+            return not self._landing.lacks_root
+        if nearest.kind is Kind.DIRECTORY or self._landing.is_both(nearest):
             return nearest.path == top
-        self.plan.conflict(f"{nearest.path} is {_what(nearest)} where a directory must be")
+        self.plan.conflict(f"{nearest.path} is {what_is(nearest)} where a directory must be")
         return None
-
-    def _nearest(self, path: str, created: bool) -> Entry | None:
-        """What stands at a path or at the nearest of its parents; ``None`` where this connection may not see it."""
-        while True:
-            try:
-                return self._store.stat(path)
-            except NotFound:
-                if path == "/":
-                    if created:
-                        self._no_root = True
-                        return None
-                    raise
-                path = path.rpartition("/")[0] or "/"
-            except PermissionDenied:
-                return None
-
-    def _is_both(self, entry: Entry) -> bool:
-        return self._flat and entry.kind is Kind.FILE and self._store.is_both(entry.path)
 
     def _join(self, relative: str) -> None:
         """One directory that is there on both sides, or may be."""
@@ -268,7 +266,7 @@ class _Comparison:
             elif each.kind is Kind.SPECIAL:
                 plan.conflict(f"{target} is a symlink or a special file where a file must be")
                 return
-        if there is None and old and not (self._flat and self._source_has(relative, Kind.DIRECTORY)):
+        if there is None and old and not (self._flat and self._view.has(relative, Kind.DIRECTORY)):
             hint = ": end the destination with / to copy into it" if self._alone else ""
             plan.conflict(f"{target} is a directory where a file must be{hint}")
             return
@@ -276,7 +274,7 @@ class _Comparison:
             plan.conflict(f"{target} is a source and a destination at once")
             return
         item = FileCopy(relative, entry, target)
-        if there is not None and self.same is None and self._doubts.is_one(entry, there):
+        if there is not None and self.same is None and not self._marks(relative) and self._doubts.is_one(entry, there):
             if self._doubts.add(item, there):
                 self._settle()
             return
@@ -294,12 +292,18 @@ class _Comparison:
                 self.plan.skips.append(item)
         else:
             self.plan.copies.append(item)
+            if not self._store.can_hold(item.destination):
+                self.plan.refuse(item.destination)
             self.plan.copy_bytes += item.source.size
 
     def _stays(self, relative: str, entry: Entry, old: Entry) -> bool:
-        if self._options.publish is Publish.TOGETHER and relative == self._options.marker:
-            return False  # it is written last, whatever it holds
+        if self._marks(relative):
+            return False
         return self.same(entry, old) if self.same is not None else stays(entry, old, self._options.overwrite)
+
+    def _marks(self, relative: str) -> bool:
+        """True for the marker of a directory that is published together: it is written last, whatever it holds."""
+        return self._options.publish is Publish.TOGETHER and relative == self._options.marker
 
     def _count_directory(self, relative: str, entry: Entry) -> None:
         self.plan.directories += 1
@@ -314,7 +318,7 @@ class _Comparison:
             self._count_directory(relative, entry)
         kinds = [each.kind for each in old]
         if kinds and Kind.DIRECTORY not in kinds:
-            if self._flat and kinds == [Kind.FILE] and self._source_has(relative, Kind.FILE):
+            if self._flat and kinds == [Kind.FILE] and self._view.has(relative, Kind.FILE):
                 return relative
             what = "a file" if kinds == [Kind.FILE] else "a symlink or a special file"
             if self._will_be(relative):
@@ -346,15 +350,16 @@ class _Comparison:
         pending = [relative]
         while pending:
             directory = pending.pop()
-            everything = self._view.below(directory) if self._view.counts(directory) else None
+            everything = self._view.below(directory) if self._in_one and self._view.counts(directory) else None
+            entries = everything if everything is not None else self._view.children(directory)
             pruned: list[str] = []
             files: list[str] = []
-            for entry in everything if everything is not None else self._view.children(directory):
+            for entry in told(self._source, entries, denied=_UNREADABLE):
                 self._stop_if_cancelled()
                 path = entry.path[self._cut :]
                 if pruned and any(path.startswith(each) for each in pruned):
                     continue
-                if not self._flat and self._both(path, entry.kind, files):
+                if not self._flat and is_second(path, entry.kind, files):
                     self.plan.conflict(f"{entry.path} is a file and a directory at once in the source")
                     continue
                 if entry.kind is not Kind.DIRECTORY:
@@ -380,25 +385,6 @@ class _Comparison:
                 if target := self._target(path):
                     self.plan.new_directories.append(target)
 
-    def _both(self, path: str, kind: Kind, files: list[str]) -> bool:
-        """True for a directory that is a file as well.
-
-        :param files: the last files that may be: keys come sorted, and between ``a`` and ``a/b`` all begin with ``a``.
-        """
-        while files and not path.startswith(files[-1]):
-            files.pop()
-        if kind is Kind.FILE:
-            if files and files[-1] == path:
-                return True
-            files.append(path)
-            return False
-        return bool(files) and files[-1] == path
-
-    def _source_has(self, relative: str, kind: Kind) -> bool:
-        """True if the source too has a file and a directory of this name."""
-        parent, _, name = relative.rpartition("/")
-        return any(each.name == name and each.kind is kind for each in self._view.children(parent))
-
     def _clashes(self, entry: Entry, relative: str) -> bool:
         """Notes a directory that cannot be at the destination."""
         if not can_be_path(relative, flat=self._flat):
@@ -408,7 +394,3 @@ class _Comparison:
 
     def _target(self, relative: str) -> str:
         return f"{self._base}/{relative}" if relative else self._base
-
-
-def _what(entry: Entry) -> str:
-    return "a file" if entry.kind is Kind.FILE else "a symlink or a special file"

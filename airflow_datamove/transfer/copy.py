@@ -19,6 +19,7 @@ from airflow_datamove.stores.contract import Store
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.compare import compare
 from airflow_datamove.transfer.manifest import read_manifest
+from airflow_datamove.transfer.naming import naming
 from airflow_datamove.transfer.options import CopyOptions, Publish, Route
 from airflow_datamove.transfer.plan import CopyPlan
 from airflow_datamove.transfer.progress import Progress
@@ -111,7 +112,8 @@ def prepare_copy(
         if options.receipt is not None:
             check_receipt(options.receipt, source, destination, connections)
         manifest = read_manifest(options.manifest, connections) if options.manifest is not None else None
-        view = view_source(source_store, source, manifest)
+        with naming(source):
+            view = view_source(source_store, source, manifest)
         plan = compare(
             view,
             source,

@@ -15,17 +15,25 @@ _THREADS = 16
 
 
 class Doubts:
-    """Pairs of one length whose listings tell no checksum, where both stores tell one if asked for it (HDFS)."""
+    """Pairs of one length whose listings do not tell enough: no checksum, where both stores tell one if asked for it
+    (HDFS), or the time of writing alone (S3), by which every copy that kept the time looks old. Asking costs less than
+    copying again.
+    """
 
     def __init__(self, source: Store, destination: Store, overwrite: Overwrite) -> None:
         self._ends = (source, destination)
         asked = all(store.capabilities.checksum_asked for store in self._ends)
-        self.possible = asked and overwrite is Overwrite.IF_CHANGED
+        self._wanted = overwrite is Overwrite.IF_CHANGED
+        self.possible = asked and self._wanted
+        """Even what looks the same is one."""
         self._pairs: list[tuple[FileCopy, Entry]] = []
 
     def is_one(self, entry: Entry, old: Entry) -> bool:
         """True if a pair is one."""
-        return self.possible and entry.size == old.size > 0 and not entry.checksums.keys() & old.checksums.keys()
+        if not self._wanted or not entry.size == old.size > 0 or entry.checksums.keys() & old.checksums.keys():
+            return False
+        untold = self._ends[0].capabilities.metadata and entry.metadata is None
+        return self.possible or (untold and not stays(entry, old, Overwrite.IF_CHANGED))
 
     def add(self, item: FileCopy, old: Entry) -> bool:
         """Keeps a pair; true if it is time to settle."""
@@ -42,6 +50,8 @@ class Doubts:
 
     def _same(self, pair: tuple[FileCopy, Entry]) -> bool:
         try:
+            if not self.possible:
+                return stays(self._ends[0].stat(pair[0].source.path), pair[1], Overwrite.IF_CHANGED)
             entry, old = (
                 each._replace(checksums={**each.checksums, **store.checksums(each)})
                 for store, each in zip(self._ends, (pair[0].source, pair[1]), strict=True)

@@ -14,11 +14,23 @@ _LONGEST_LINE = 2**16
 
 
 def read_manifest(address: Address, connections: Connections) -> Iterator[str]:
-    """The lines of a manifest, without their ends.
+    """The lines of a manifest, without their ends and without the mark that some programs begin UTF-8 with.
 
     :raises StoreError: if it cannot be read.
-    :raises WrongUse: if it is not UTF-8, or has a line that no path can be.
+    :raises WrongUse: if it is empty, is not UTF-8, or has a line that no path can be.
     """
+    empty = True
+    for number, line in enumerate(_lines(address, connections)):
+        text = line if number else line.removeprefix("\ufeff")
+        empty = empty and not text
+        yield text
+    if empty:  # an export that broke off at once must not look like a copy that has succeeded
+        raise WrongUse(
+            f"the manifest {address} is empty", remedy="Write it again; if nothing is to be copied, write a # into it"
+        )
+
+
+def _lines(address: Address, connections: Connections) -> Iterator[str]:
     try:
         with open_store(address, connections) as store, store.open(address.path) as reader:
             rest = b""

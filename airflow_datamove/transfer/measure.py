@@ -6,6 +6,7 @@ from airflow_datamove.address import Address
 from airflow_datamove.errors import NotFound
 from airflow_datamove.stores.contract import Kind, Measure, Store
 from airflow_datamove.transfer.glob import is_glob
+from airflow_datamove.transfer.naming import naming
 from airflow_datamove.transfer.source_view import FileView, SourceView, view_source
 
 
@@ -14,7 +15,11 @@ def measure_source(store: Store, source: Address) -> Measure:
 
     :raises NotFound: and the others of :func:`~airflow_datamove.transfer.source_view.view_source`.
     """
-    view = view_source(store, source)
+    with naming(source):
+        return _measured(store, source, view_source(store, source))
+
+
+def _measured(store: Store, source: Address, view: SourceView) -> Measure:
     if isinstance(view, FileView):
         return Measure(1, 0, view.entry.size)
     if store.capabilities.measure and not is_glob(source.path):

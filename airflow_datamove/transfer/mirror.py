@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from airflow_datamove.address import Address
 from airflow_datamove.errors import Refused, StoreError
 from airflow_datamove.stores.contract import Entry, Kind, Store
 from airflow_datamove.transfer.filters import Selection
+from airflow_datamove.transfer.naming import told
 from airflow_datamove.transfer.plan import CopyPlan, Removal
 
 
@@ -21,13 +23,14 @@ class Extras:
     def __init__(
         self,
         plan: CopyPlan,
+        destination: Address,
         store: Store,
         base: str,
         selection: Selection,
         max_delete: float,
         stop: Callable[[], None],
     ) -> None:
-        self._plan, self._store, self._base = plan, store, base
+        self._plan, self._destination, self._store, self._base = plan, destination, store, base
         self._selection, self._max_delete, self._stop = selection, max_delete, stop
         self._files = 0
         self._directories: list[str] = []
@@ -42,7 +45,7 @@ class Extras:
             self._add_file(old)
         elif not self._selection.prunes(self._relative(old)):
             self._directories.append(old.path)
-            for entry in self._store.walk(old.path):
+            for entry in told(self._destination, self._store.walk(old.path)):
                 self._stop()
                 if entry.kind is Kind.DIRECTORY:
                     self._directories.append(entry.path)
@@ -65,7 +68,7 @@ class Extras:
         if count > self._max_delete * self._files:
             raise Refused(
                 f"mirror would delete {count} of the destination's {self._files} files",
-                remedy=f"Raise max_delete (now {self._max_delete:g}) if that is meant",
+                remedy=f"Raise max_delete (now {100 * self._max_delete:g}%) if that is meant",
             )
         # With filters a directory may hold what they protect.
         if not self._selection.active:

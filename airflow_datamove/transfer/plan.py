@@ -60,6 +60,9 @@ class CopyPlan:
     """What ``mirror`` removes, in this order: files, then directories, the deepest first."""
     missing: list[tuple[str, Exception]] = field(default_factory=list)
     """What a manifest names and the source lacks."""
+    refused: list[str] = field(default_factory=list)
+    """Paths inside the destination's store, the first thousand, that it cannot hold: their files will fail."""
+    refused_count: int = 0
     conflicts: list[str] = field(default_factory=list)
     """Sentences, the first thousand; a plan that has any is not carried out."""
     conflict_count: int = 0
@@ -69,6 +72,12 @@ class CopyPlan:
         self.conflict_count += 1
         if len(self.conflicts) < _KEPT_CONFLICTS:
             self.conflicts.append(sentence)
+
+    def refuse(self, path: str) -> None:
+        """Notes a file that the destination cannot hold."""
+        self.refused_count += 1
+        if len(self.refused) < _KEPT_CONFLICTS:
+            self.refused.append(path)
 
     def refuse_conflicts(self) -> None:
         """Raises PathConflict if there are any conflicts, naming the first of them."""

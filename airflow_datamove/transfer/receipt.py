@@ -8,9 +8,11 @@ from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import Refused
+from airflow_datamove.errors import NotFound, PathConflict, PermissionDenied, Refused
 from airflow_datamove.stores.connection import Connections
+from airflow_datamove.stores.contract import Kind, Store
 from airflow_datamove.stores.registry import open_store
+from airflow_datamove.transfer.naming import naming
 from airflow_datamove.transfer.path_rule import same_store, source_path
 
 _ROWS = 20_000
@@ -110,6 +112,7 @@ def check_receipt(receipt: Address, source: Address, destination: Address, conne
     it may be written there shows only when it is.
 
     :raises Refused: if it would lie among what is copied.
+    :raises PathConflict: if what stands there is no file: a receipt replaces it, and nobody means to replace a device.
     :raises DatamoveError: if its store cannot be asked.
     """
     if receipt.is_directory:
@@ -120,5 +123,27 @@ def check_receipt(receipt: Address, source: Address, destination: Address, conne
     ):
         if same_store(receipt, end) and f"{receipt.path}/".startswith(f"{path.rstrip('/')}/"):
             raise Refused(f"the receipt {receipt} would lie in the {what} {end}", remedy="Name a file outside of both")
-    with open_store(receipt, connections) as store:
-        store.exists(receipt.path)
+    with open_store(receipt, connections) as store, naming(receipt):
+        try:
+            kind = store.stat(receipt.path).kind
+        except NotFound:
+            if store.capabilities.flat and not same_store(receipt, destination):
+                _require_root(store)
+            return
+        # Where names are keys, a directory's name is free for a file.
+        if kind is Kind.SPECIAL or (kind is Kind.DIRECTORY and not store.capabilities.flat):
+            what = "a directory" if kind is Kind.DIRECTORY else "a symlink or a special file"
+            raise PathConflict(
+                f"the receipt {receipt} is {what} where a file must be", remedy="Name another file for the receipt"
+            )
+
+
+def _require_root(store: Store) -> None:
+    """Makes sure that there is a container or bucket, as far as this connection may see it."""
+    try:
+        store.stat("/")
+    except NotFound as error:
+        error.remedy = error.remedy or "Make it first"
+        raise
+    except PermissionDenied:
+        return

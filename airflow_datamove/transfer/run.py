@@ -86,9 +86,8 @@ class CopyRun:
         try:
             if self._options.create:
                 self._store.create_root()
-            for path in plan.new_directories:
-                self._stop_if_cancelled()
-                self._store.make_directory(path)
+            if self._options.publish is not Publish.TOGETHER:
+                self._make_directories()
             for path, error in plan.missing:
                 self._note_failure(path, 0, error, 1, 0.0)
             with Children(passage, len(plan.copies)) as self._children:
@@ -108,6 +107,11 @@ class CopyRun:
             self._staged.close()
             self._describe_failures()
             self._write_receipt()
+
+    def _make_directories(self) -> None:
+        for path in self._plan.new_directories:
+            self._stop_if_cancelled()
+            self._store.make_directory(path)
 
     def _write_receipt(self) -> None:
         """Writes the receipt, also of a copy that failed; what keeps it from being written must not hide why."""
@@ -194,11 +198,12 @@ class CopyRun:
     def _publish_together(self, passage: Passage) -> None:
         top = None if self._plan.root is Root.FILE or not self._options.marker else self._destination.path.rstrip("/")
         marker = None if top is None else f"{top}/{self._options.marker}"
-        if len(self._staged) == 0 and (marker is None or self._store.exists(marker)):
+        if len(self._staged) == len(self._plan.new_directories) == 0 and (marker is None or self._store.exists(marker)):
             return
         self._publishing = True
         if marker is not None:
             self._store.delete(marker)
+        self._make_directories()
 
         def work(staged: StagedFile) -> None:
             try:
@@ -339,7 +344,7 @@ class CopyRun:
             return
         path, first = self._failures[0]
         changed = any(isinstance(error, SourceChanged) for _, error in self._failures)
-        count = max(len(self._plan.copies), self._report.failed)
+        count = max(len(self._plan.copies) + len(self._plan.missing), self._report.failed)
         raise CopyFailed(
             f"{self._report.failed} of {count} files failed; the first, {path}: {first}",
             self._failures,

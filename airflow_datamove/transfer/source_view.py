@@ -55,6 +55,11 @@ class SourceView(ABC):
                 pending.append(relative)
         return False
 
+    def has(self, relative: str, kind: Kind) -> bool:
+        """True if something of this name and kind lies there in the source."""
+        parent, _, name = relative.rpartition("/")
+        return any(each.name == name and each.kind is kind for each in self.children(parent))
+
     def path(self, relative: str) -> str:
         """The path in the store."""
         return f"{self.top.rstrip('/')}/{relative}" if relative else self.top
@@ -296,3 +301,18 @@ def _read_line(line: str, number: int) -> str:
             remedy='Write a path below the source, or a JSON string such as "a\\nb"',
         )
     return path
+
+
+def is_second(path: str, kind: Kind, files: list[str]) -> bool:
+    """True for a directory that is a file as well.
+
+    :param files: the last files that may be: keys come sorted, and between ``a`` and ``a/b`` all begin with ``a``.
+    """
+    while files and not path.startswith(files[-1]):
+        files.pop()
+    if kind is Kind.FILE:
+        if files and files[-1] == path:
+            return True
+        files.append(path)
+        return False
+    return bool(files) and files[-1] == path

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from airflow_datamove.address import Address
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.registry import open_store
+from airflow_datamove.transfer.naming import naming
 
 WEEK = 7 * 86400.0
 
@@ -31,11 +32,12 @@ def sweep(address: Address, connections: Connections, *, older_than: float = WEE
     :param older_than: seconds. A copy that is running changes its files all the time.
     :param dry_run: only count.
     :raises NotFound: if there is no such directory.
+    :raises PermissionDenied: if one below it cannot be read, after what the others hold was removed.
     :raises StoreError: if the store cannot be listed, or does not let them be removed.
     """
     latest = time.time() - older_than
     removed = size = younger = 0
-    with open_store(address, connections) as store:
+    with open_store(address, connections) as store, naming(address):
         path = address.path.rstrip("/") or "/"
         store.stat(path)
         for entry in store.leftovers(path):

@@ -33,6 +33,17 @@ def test_a_copy_says_in_one_line_what_it_did(here: Path, capsys: pytest.CaptureF
     assert read(here / "t") == {"a/b": b"12", "c": b"3"}
 
 
+def test_one_of_a_kind_is_told_in_the_singular(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(here / "s", {"f": b"1"})
+    os.symlink("f", here / "s" / "link")
+    assert main(["plan", "s", "t"]) == 0
+    assert {"copy        1 file, 1 B", "left out    1 symlink or special file"} <= set(
+        capsys.readouterr().out.splitlines()
+    )
+    assert main(["copy", "s", "t"]) == 0
+    assert "; 1 symlink or special file left out, route worker" in capsys.readouterr().out
+
+
 def test_json_is_the_report(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make(here / "s", {"f": b"12"})
     assert main(["copy", f"file://{here}/s/f", "t/", "--json", "--rate", "25MiB/s", "--threads", "2"]) == 0
@@ -50,6 +61,11 @@ def test_json_is_the_report(here: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["copy", "none", "t"], 1, "there is nothing here"),
         (["copy", "s"], 2, "required: DESTINATION"),
         (["copy", "s", "t", "--rate", "fast"], 2, "'fast' is not a rate"),
+        (["copy", "s", "t", "--rate", "-5MiB/s"], 2, "'-5MiB/s' is not a rate. Write a rate such as"),
+        (["copy", "s", "t", "--rate", "25"], 2, "Write 25MiB/s"),
+        (["copy", "s", "t", "--min-age", "7"], 2, "'7' has no unit. Write 7s, 7h or 7d"),
+        (["copy", "s", "t", "--marker", "DONE"], 2, "Add --publish together"),
+        (["copy", "s", "t", "--max-delete", "10%"], 2, "Add --mirror"),
         (["copy", "s", "t", "--threads", "0"], 2, "threads is 0"),
         (["copy", "s", "t", "--overwrite", "maybe"], 2, "invalid choice"),
         (["copy", "s", "s"], 1, "onto itself"),
@@ -116,7 +132,7 @@ def test_a_signal_cancels_cleanly(here: Path, number: signal.Signals) -> None:
         out, err = process.communicate(timeout=30)
     assert time.monotonic() - started < 3
     assert (process.returncode, out) == (1, "")
-    assert err == "datamove: cancelled after 0 of 1 files\n"
+    assert err == "datamove: cancelled after 0 of 1 files. The same command again goes on with what is left\n"
     assert list((here / "t").iterdir()) == []
 
 

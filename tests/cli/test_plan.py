@@ -12,7 +12,13 @@ from airflow_datamove.cli.main import main
 from airflow_datamove.stores.connection import EnvironmentConnections
 from airflow_datamove.stores.registry import open_store
 from tests.conftest import hdfs_connection
+from tests.transfer.ends import Ends
 from tests.transfer.trees import make, read
+
+
+@pytest.fixture
+def ends(request: pytest.FixtureRequest, tmp_path: Path) -> Ends:
+    return Ends(request.getfixturevalue, tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +76,21 @@ def test_a_plan_of_distcp_s_shows_its_command(
     assert "maps        1 at once, 1 MiB/s together\n" in capsys.readouterr().out
     assert main(["plan", source, f"hdfs://onprem@{top}/clash", *words]) == 1
     assert "is a file where a directory must be" in capsys.readouterr().out
+
+
+def test_files_that_would_fail_are_told_and_the_exit_code_is_one(
+    here: Path, ends: Ends, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end = ends("abfs")
+    for name, value in end.environment.items():
+        monkeypatch.setenv(name, value)
+    make(here, {"s/a\\b": b"1", "s/fine": b"1", "list": b"gone\na\\b\nfine\n"})
+    assert main(["plan", "s", str(end.at("t"))]) == 1
+    out = capsys.readouterr().out
+    assert "would fail  '/" in out
+    assert "/t/a\\\\b': the destination cannot hold this name" in out
+    assert "fine" not in out
+    assert main(["plan", "s", "t", "--manifest", "list", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["files"], found["would_fail"], found["conflicts"]) == (2, 1, [])
+    assert found["failures"][0].startswith("gone: ")

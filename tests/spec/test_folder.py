@@ -136,6 +136,7 @@ def test_a_missing_tenant_file_and_a_stray_file_are_mistakes(home: Path) -> None
     [
         ("capacity: 1 GiB/s", "capacity: 1 GiB", "capacity: '1 GiB' is not a rate"),
         ("capacity: 1 GiB/s", "capacity: 50 Mb/s", "may mean bits or bytes"),
+        ("capacity: 1 GiB/s", "capacity: 500", "'500' has no unit"),
         ("capacity: 1 GiB/s", "capacity: 64 MiB/s", "holds fewer than 3 slots"),
         ("distcp: 75%", "distcp: 175%", "between 0% and 100%"),
         ("threshold: 32 MiB", "threshold: much", "threshold: 'much' is not a size"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_datamove.address import Address
-from airflow_datamove.errors import AddressError
+from airflow_datamove.errors import AddressError, WrongUse
 from airflow_datamove.stores.connection import EnvironmentConnections
 from airflow_datamove.stores.registry import check, open_store
 
@@ -52,3 +52,22 @@ def test_an_address_that_names_no_store_is_refused_with_what_to_write(text: str,
 )  # fmt: skip
 def test_an_address_that_names_a_store_is_itself(text: str) -> None:
     assert str(check(Address.parse(text))) == text
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name"),
+    [("abfs", "Bad_Bucket"), ("abfs", "a--b"), ("abfs", "-a"), ("gs", "Upper"), ("gs", "-a"), ("s3", "a b")],
+)
+def test_a_name_that_no_container_or_bucket_can_have_is_told_as_that(scheme: str, name: str) -> None:
+    types = {"abfs": "wasb", "gs": "google_cloud_platform", "s3": "aws"}
+    known = EnvironmentConnections(
+        {"AIRFLOW_CONN_X": f'{{"conn_type": "{types[scheme]}", "login": "l", "password": "p"}}'}
+    )
+    with pytest.raises(WrongUse, match=f"'{name}' cannot be the name of a (container|bucket)"):
+        open_store(Address(scheme, "x", name, "/x/"), known)
+
+
+def test_a_connection_for_another_scheme_is_told_by_its_type() -> None:
+    known = EnvironmentConnections({"AIRFLOW_CONN_X": '{"conn_type": "aws"}'})
+    with pytest.raises(WrongUse, match=r"connection 'x' is of type 'aws', and abfs:// needs 'wasb'"):
+        open_store(Address.parse("abfs://x@c/a"), known)

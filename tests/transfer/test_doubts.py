@@ -1,6 +1,9 @@
-"""HDFS tells no checksum in a listing; what may be the same is asked for, and the checksum decides."""
+"""Listings of HDFS tell no checksum, those of S3 no time but that of writing; what may be the same is asked for."""
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +11,7 @@ from airflow_datamove.stores.contract import Attributes
 from airflow_datamove.transfer.copy import copy
 from airflow_datamove.transfer.options import CopyOptions, Overwrite
 from tests.transfer.ends import End, Ends
+from tests.transfer.trees import destination_of, make, read, source_of
 
 
 def _put(end: End, name: str, content: bytes, modified: float) -> None:
@@ -52,3 +56,17 @@ def test_more_of_them_than_are_asked_for_at_a_time(ends: Ends, monkeypatch: pyte
     report = copy(one.at("s"), other.at("t"), one.connections)
     assert (report.files, report.skipped) == (4, 3)
     assert set(other.read("t").values()) == {b"equal"}
+
+
+def test_a_large_file_of_s3_whose_time_was_kept_is_not_copied_again(tmp_path: Path, ends: Ends) -> None:
+    end = ends("s3")
+    make(tmp_path / "s", {"large": os.urandom(6 * 2**20)}, modified=1_234_567_890)
+    copy(source_of(tmp_path / "s"), end.at("x"), end.connections, CopyOptions(part_size=5 * 2**20))
+    for copied in (1, 0):
+        report = copy(end.at("x"), destination_of(tmp_path / "t"), end.connections)
+        assert (report.files, report.skipped) == (copied, 1 - copied)
+        assert (tmp_path / "t" / "large").stat().st_mtime == 1_234_567_890
+    make(tmp_path / "s", {"large": os.urandom(6 * 2**20)}, modified=1_234_567_891)
+    copy(source_of(tmp_path / "s"), end.at("x"), end.connections, CopyOptions(Overwrite.ALWAYS, part_size=5 * 2**20))
+    assert copy(end.at("x"), destination_of(tmp_path / "t"), end.connections).files == 1
+    assert read(tmp_path / "t") == read(tmp_path / "s")

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from airflow_datamove.address import Address
@@ -44,7 +44,7 @@ def test_only_what_a_manifest_names_is_copied_whatever_its_lines_end_with(tmp_pa
 def test_names_that_are_missing_or_directories_are_failures_of_those_files(tmp_path: Path) -> None:
     make(tmp_path / "s", dict(TREE))
     options = _with(tmp_path, "a\nmissing\nd/missing\nd/e\nd/b\n")
-    with pytest.raises(CopyFailed, match="3 of 3 files failed") as caught:
+    with pytest.raises(CopyFailed, match="3 of 5 files failed") as caught:
         run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), options)
     assert {path for path, _ in caught.value.failures} == {"missing", "d/missing", "d/e"}
     assert read(tmp_path / "t") == {"a": b"1", "d/b": b"2"}
@@ -91,6 +91,7 @@ LINES = st.lists(st.text(st.characters(exclude_characters="\n\r", exclude_catego
 def test_lines_come_as_they_were_written_however_they_are_read(lines: list[str], step: int) -> None:
     import tempfile
 
+    assume(any(lines) and not lines[0].startswith("\ufeff"))
     with tempfile.NamedTemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_STEP", step)
         file.write("\n".join(lines).encode())
@@ -125,3 +126,17 @@ def test_several_of_the_names_are_asked_for_at_a_time(tmp_path: Path, ends: Ends
         with prepare_copy(end.at(""), destination_of(tmp_path / "t"), near.connections, options) as prepared:
             assert [each.relative for each in prepared.plan.copies] == names
         assert len(proxy.connections) > 4
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    make(tmp_path / "s", {"a": b"1"})
+    run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), _with(tmp_path, "\ufeffa\n"))
+    assert read(tmp_path / "t") == {"a": b"1"}
+
+
+@pytest.mark.parametrize("text", ["", "\n\r\n", "\ufeff"])
+def test_an_empty_manifest_is_refused_because_an_export_that_broke_off_is_one_too(tmp_path: Path, text: str) -> None:
+    make(tmp_path / "s", {"a": b"1"})
+    with pytest.raises(WrongUse, match="is empty"):
+        run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), _with(tmp_path, text))
+    assert run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), _with(tmp_path, "# nothing")).files == 0

@@ -48,7 +48,9 @@ def test_the_guard_counts_files_of_the_destination(tmp_path: Path, share: float,
     make(tmp_path / "t", {"a": b"1", "b": b"2", "c": b"3"})
     options = CopyOptions(mirror=True, max_delete=share)
     if refused:
-        with pytest.raises(Refused, match="would delete 2 of the destination's 3 files"):
+        with pytest.raises(
+            Refused, match=rf"would delete 2 of the destination's 3 files\. Raise max_delete \(now {100 * share:g}%\)"
+        ):
             run(source_of(tmp_path / "s"), destination_of(tmp_path / "t"), options)
         assert len(read(tmp_path / "t")) == 3
     else:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from awscrt.checksums import crc32c
 from pyarrow import parquet
 
-from airflow_datamove.errors import CopyFailed, DatamoveError, Refused
+from airflow_datamove.errors import CopyFailed, DatamoveError, PathConflict, Refused
 from airflow_datamove.transfer.copy import copy, prepare_copy
 from airflow_datamove.transfer.options import CopyOptions, OnError, Publish
 from tests.stores.places import get
@@ -125,3 +126,18 @@ def test_what_was_staged_or_not_begun_has_a_row_too(tmp_path: Path) -> None:
         make(tmp_path / "s", {"f0": b"1"})
         rows = {row["path"]: row["outcome"] for row in parquet.read_table(receipt).to_pylist()}
         assert rows == {"f0": "failed", **{f"f{number}": rest for number in range(1, 6)}}
+
+
+@pytest.mark.parametrize("make_it", [os.mkfifo, lambda path: os.symlink("elsewhere", path), os.mkdir])
+def test_what_is_no_file_is_not_replaced_by_a_receipt(tmp_path: Path, make_it: Callable[[Path], None]) -> None:
+    make(tmp_path / "s", {"a": b"1"})
+    make_it(tmp_path / "r")
+    before = os.lstat(tmp_path / "r")
+    with pytest.raises(PathConflict, match="where a file must be"):
+        run(
+            source_of(tmp_path / "s"),
+            destination_of(tmp_path / "t"),
+            CopyOptions(receipt=destination_of(tmp_path / "r")),
+        )
+    assert os.lstat(tmp_path / "r") == before
+    assert not (tmp_path / "t").exists()

@@ -212,3 +212,15 @@ def test_the_sources_own_marker_keeps_its_content_when_only_other_files_have_cha
 def test_a_whole_directory_and_an_error_budget_do_not_go_together() -> None:
     with pytest.raises(WrongUse, match="a directory is whole or it is not"):
         CopyOptions(publish=Publish.TOGETHER, error_budget=1)
+
+
+def test_an_empty_directory_is_not_seen_before_all_is_published(tmp_path: Path) -> None:
+    make(tmp_path / "s", {"empty": None, "d/gone": b"1"})
+    destination, options = destination_of(tmp_path / "t"), CopyOptions(publish=Publish.TOGETHER)
+    with prepare_copy(source_of(tmp_path / "s"), destination, NOTHING, options) as prepared:
+        (tmp_path / "s" / "d" / "gone").unlink()
+        with pytest.raises(CopyFailed):
+            prepared.carry_out()
+    assert not (tmp_path / "t" / "empty").exists()
+    copy(source_of(tmp_path / "s"), destination, NOTHING, options)
+    assert read(tmp_path / "t") == {"empty": None, "d": None, MARKER: b""}
