@@ -16,7 +16,7 @@ from airflow_datamove.distcp.plan import Command, Judge, Settings, maps_judge, p
 from airflow_datamove.distcp.uri import check_root, hadoop_uri
 from airflow_datamove.errors import PathConflict, Refused
 from airflow_datamove.stores.connection import Connections
-from airflow_datamove.stores.contract import Entry, Store
+from airflow_datamove.stores.contract import Entry
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.compare import compare
 from airflow_datamove.transfer.manifest import read_manifest
@@ -24,7 +24,7 @@ from airflow_datamove.transfer.options import Overwrite
 from airflow_datamove.transfer.path_rule import Root, destination_path, source_path
 from airflow_datamove.transfer.plan import CopyPlan, stays
 from airflow_datamove.transfer.receipt import check_receipt
-from airflow_datamove.transfer.source_view import SourceView, view_source
+from airflow_datamove.transfer.source_view import view_source
 
 
 @dataclass(frozen=True)
@@ -97,29 +97,13 @@ def prepare(
     as_uri = partial(hadoop_uri, connections=connections, allow_local=allow_local)
     judged = not plain and maps_judge(options.overwrite, as_uri(request.source, "/"), as_uri(request.destination, "/"))
     with ExitStack() as resources:
-        with ExitStack() as stack:
-            stores = [
-                stack.enter_context(open_store(end, connections)) for end in (request.source, request.destination)
-            ]
-            view = _view(request, stores[0], connections)
-            names = PlainNames(request.source, view.root) if plain else UniqueNames()
-            plan = compare(
-                view,
-                request.source,
-                stores[0],
-                request.destination,
-                stores[1],
-                options,
-                created=options.create,
-                seen=names if plain or stores[0].capabilities.flat else None,
-                same=_surely_same if judged else None,
-            )
-            resources.callback(plan.close)
-            plan.refuse_conflicts()
-            flat = stores[1].capabilities.flat
-        top = destination_path(request.source, plan.root, "", request.destination)
+        plan, names, flat = _compare(request, connections, plain=plain, judged=judged)
+        resources.callback(plan.close)
+        plan.refuse_conflicts()
+        alone = plan.root is Root.FILE
+        path, top = source_path(request.source), destination_path(request.source, plan.root, "", request.destination)
         settings = Settings(
-            source=as_uri(request.source, source_path(request.source)),
+            source=as_uri(request.source, path),
             target=as_uri(request.destination, top),
             tag=request.tag,
             name=request.name,
@@ -130,10 +114,9 @@ def prepare(
             queue=request.queue or queue,
             properties=request.properties,
         )
-        check_root(source_path(request.source))
+        check_root(path)
         check_root(top)
         _refuse_same_place(request, settings, plan.root)
-        alone = plan.root is Root.FILE
         # A directory in a flat store is a marker object: our list names those that nothing comes to lie in.
         needed = "" if flat and (alone or not plain) else top.rpartition("/")[0] if alone else top
         directories: tuple[str, ...] = (needed,) if needed.strip("/") else ()
@@ -142,20 +125,36 @@ def prepare(
         elif isinstance(names, PlainNames):
             command = plan_plain(shape_of(plan.root), settings, names.children)
         else:
-            folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="datamove-"))
-            listing = Path(folder) / "listing"
+            listing = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="datamove-"))) / "listing"
             with listing.open("wb") as file:
                 write_listing(plan, settings.source, top, file)
             command = plan_listed(settings, listing, alone=alone)
         return Prepared(request, plan, command, directories, settings.target, started, resources.pop_all())
 
 
-def _view(request: DistCpRequest, store: Store, connections: Connections) -> SourceView:
-    options = request.options
+def _compare(
+    request: DistCpRequest, connections: Connections, *, plain: bool, judged: bool
+) -> tuple[CopyPlan, UniqueNames, bool]:
+    """What is to be copied, what was seen of the source's names, and whether the destination's names are flat."""
+    source, destination, options = request.source, request.destination, request.options
     if options.receipt is not None:
-        check_receipt(options.receipt, request.source, request.destination, connections)
-    manifest = read_manifest(options.manifest, connections) if options.manifest is not None else None
-    return view_source(store, request.source, manifest)
+        check_receipt(options.receipt, source, destination, connections)
+    with open_store(source, connections) as store, open_store(destination, connections) as there:
+        manifest = read_manifest(options.manifest, connections) if options.manifest is not None else None
+        view = view_source(store, source, manifest)
+        names = PlainNames(source, view.root) if plain else UniqueNames()
+        plan = compare(
+            view,
+            source,
+            store,
+            destination,
+            there,
+            options,
+            created=options.create,
+            seen=names if plain or store.capabilities.flat else None,
+            same=_surely_same if judged else None,
+        )
+        return plan, names, there.capabilities.flat
 
 
 def _surely_same(entry: Entry, old: Entry) -> bool:
