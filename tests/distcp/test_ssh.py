@@ -37,7 +37,7 @@ def edge(ssh: dict[str, Any]) -> Connection:
 
 
 def leftovers() -> set[str]:
-    return {name for name in os.listdir("/tmp") if name.startswith("datamove-")}
+    return {name for name in os.listdir("/tmp") if name.startswith("datamove-client-")}
 
 
 def test_files_go_there_and_nothing_stays(tmp_path: Path, edge: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_files_go_there_and_nothing_stays(tmp_path: Path, edge: Connection, monk
     outcome = SshLauncher(cluster(tmp_path, script), edge).run(command)
     lines = outcome.output.splitlines()
     assert (outcome.application_id, outcome.code) == ("application_17_0002", 3)
-    assert lines[1].startswith("-D=list=file:///tmp/datamove-")
+    assert lines[1].startswith("-D=list=file:///tmp/datamove-client-")
     assert [lines[0], *lines[2:5]] == ["distcp", "-async", "hdfs://nn/é 'x' $(y)/", "hdfs://nn/t/"]
     assert lines[5:-1] == ["/conf", "alice", "C.UTF-8", "none", "100000", "700", "600", "jar"]
     assert leftovers() <= before
@@ -70,11 +70,22 @@ def test_files_go_there_and_nothing_stays(tmp_path: Path, edge: Connection, monk
 
 def test_a_cancel_ends_the_whole_group_there(tmp_path: Path, edge: Connection) -> None:
     stop, before = threading.Event(), leftovers()
-    threading.Timer(1.0, stop.set).start()
+    set_at: list[float] = []
+
+    def cancel() -> None:
+        while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text().strip():
+            time.sleep(0.05)
+        set_at.append(time.monotonic())
+        stop.set()
+
+    threading.Thread(target=cancel, daemon=True).start()
     script = f"sleep 300 & echo $! > {tmp_path}/child; wait"
-    began = time.monotonic()
     SshLauncher(cluster(tmp_path, script), edge).run(COMMAND, cancelled=stop)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - set_at[0] < 3
+    # Even before it has begun.
+    began = time.monotonic()
+    SshLauncher(cluster(tmp_path, "exec sleep 300"), edge).run(COMMAND, cancelled=stop)
+    assert time.monotonic() - began < 6
     assert gone(int((tmp_path / "child").read_text()))
     assert leftovers() <= before
 

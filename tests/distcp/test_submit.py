@@ -88,6 +88,19 @@ def test_a_cancel_ends_the_whole_group_within_two_seconds(tmp_path: Path) -> Non
     assert gone(int((tmp_path / "child").read_text()))
 
 
+def test_a_cancel_before_the_client_has_begun_ends_it_too(tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    for number in range(10):
+        began = time.monotonic()
+        LocalLauncher(cluster(tmp_path, f"echo $$ > {tmp_path}/pid{number}; exec sleep 300")).run(
+            COMMAND, cancelled=stop
+        )
+        assert time.monotonic() - began < 4
+        if (pid := tmp_path / f"pid{number}").exists() and pid.read_text().strip():
+            assert gone(int(pid.read_text()))
+
+
 def test_a_client_does_not_outlive_its_task(tmp_path: Path) -> None:
     cluster(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 300")
     program = f"""
