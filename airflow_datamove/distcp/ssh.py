@@ -55,7 +55,7 @@ class SshLauncher:
 
     def run(self, command: Command, *, cancelled: threading.Event | None = None) -> Outcome:
         """See :meth:`Launcher.run`."""
-        folder = f"/tmp/datamove-{uuid.uuid4().hex}"
+        folder = f"/tmp/datamove-client-{uuid.uuid4().hex}"
         ticket = ticket_of(self._cluster)
         with self._logged_in() as client:
             with self._speaking(), client.open_sftp() as sftp:

@@ -15,9 +15,9 @@ BEAT = 10.0
 PATIENCE = 90
 SECONDS_TO_END = 5.0
 
-# setsid gives the client a group of its own without a process in between, a moment after its birth: the watcher asks
-# until there is one. It is a process of its own too, and goes on watching if the script itself is killed. `read` is
-# bash's: other shells know no time-out.
+# setsid gives the client a group of its own without a process in between, but a moment after its birth: the watcher
+# asks until there is one. The watcher is a process of its own, and goes on watching if the script itself is killed.
+# `read` is bash's: other shells know no time-out.
 _SCRIPT = """\
 #!/usr/bin/env bash
 exec 3<&0

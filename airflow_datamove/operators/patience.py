@@ -17,8 +17,7 @@ _PAUSE = 2.0
 def find_cluster(job: DistCpJob, cancelled: threading.Event, *, first_try: bool) -> None:
     """Makes sure that there is a cluster.
 
-    :raises ClusterUnavailable: if there is none for half a minute: at the first try that is final, for nothing was
-        submitted.
+    :raises ClusterUnavailable: if there is none for half a minute: final at the first try, nothing was submitted.
     :raises TrackingLost: later: a job of an earlier try may be running, and must be joined once the cluster answers.
     """
     deadline = time.monotonic() + _SECONDS

@@ -37,7 +37,7 @@ def edge(ssh: dict[str, Any]) -> Connection:
 
 
 def leftovers() -> set[str]:
-    return {name for name in os.listdir("/tmp") if name.startswith("datamove-")}
+    return {name for name in os.listdir("/tmp") if name.startswith("datamove-client-")}
 
 
 def test_files_go_there_and_nothing_stays(tmp_path: Path, edge: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_files_go_there_and_nothing_stays(tmp_path: Path, edge: Connection, monk
     outcome = SshLauncher(cluster(tmp_path, script), edge).run(command)
     lines = outcome.output.splitlines()
     assert (outcome.application_id, outcome.code) == ("application_17_0002", 3)
-    assert lines[1].startswith("-D=list=file:///tmp/datamove-")
+    assert lines[1].startswith("-D=list=file:///tmp/datamove-client-")
     assert [lines[0], *lines[2:5]] == ["distcp", "-async", "hdfs://nn/é 'x' $(y)/", "hdfs://nn/t/"]
     assert lines[5:-1] == ["/conf", "alice", "C.UTF-8", "none", "100000", "700", "600", "jar"]
     assert leftovers() <= before
