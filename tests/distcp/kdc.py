@@ -16,13 +16,7 @@ from tests.servers.port import choose_ports
 from tests.servers.server import get
 
 REALM = "DATAMOVE.TEST"
-PROGRAMS = ("krb5kdc", "kdb5_util", "kadmin.local", "kinit", "klist")
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
-
-
-def missing() -> str:
-    """The first program that is not here; empty if all are."""
-    return next((each for each in PROGRAMS if shutil.which(each, path=_PATH) is None), "")
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,6 @@ from tests.distcp.kdc import REALM, Kdc
 from tests.distcp.test_ssh import edge_of, leftovers
 from tests.distcp.test_submit import COMMAND, cluster
 
-pytestmark = pytest.mark.skipif(bool(centre.missing()), reason=f"needs {centre.missing()} (krb5-kdc, krb5-user)")
-
 
 @pytest.fixture(scope="module")
 def kdc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kdc]:
