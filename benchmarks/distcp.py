@@ -1,0 +1,177 @@
+"""A request by DistCp beside DistCp itself: from end to end, to the job's submission, and in the planner."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import statistics
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contest import alone
+from benchmarks.ends import DATAMOVE, KIB, MIB, Work, make_files
+from benchmarks.measure import Cost, Row, WentWrong, run_measured, say
+from tests.conftest import hdfs_connection
+from tests.servers import start, stop
+from tests.servers.stack import clean_environment
+
+SMALL = Work("20 files of 1 MiB", files=20, size=MIB)
+MANY = Work("5,000 files of 1 KiB", files=5_000, size=KIB)
+ROUNDS = 3
+PLANNED = 1_000_000
+
+
+def rows(state: Path) -> list[Row]:
+    """Starts Hadoop, and measures."""
+    hadoop = start("hadoop", state)
+    env = clean_environment(
+        {
+            "AIRFLOW_CONN_ONPREM": json.dumps(hdfs_connection(dict(hadoop))),
+            "AIRFLOW_CONN_CLUSTER": json.dumps(_cluster(hadoop)),
+        }
+    )
+    try:
+        for work in (SMALL, MANY):
+            source = make_files(work, state / "data")
+            run_measured([str(DATAMOVE), "copy", f"{source}/", _at(work)], env, state / "datamove.log")
+        return [*_whole(hadoop, env, state), *_until_submitted(hadoop, env, state), *_planner(env, state)]
+    finally:
+        stop("hadoop", state)
+
+
+def _whole(hadoop: Any, env: dict[str, str], state: Path) -> list[Row]:
+    """From the request to the report, beside the same job by Hadoop's own command."""
+    name = f"{SMALL.name} from HDFS to HDFS by DistCp, from the request to the report"
+
+    def ours() -> Cost:
+        words = ["copy", _at(SMALL), _target(), "--route", "distcp", "--hadoop", "cluster", "--json"]
+        cost = run_measured([str(DATAMOVE), *words], env, state / "datamove.log")
+        report = json.loads(cost.output)
+        if (report["files"], report["route"]) != (SMALL.files, "distcp"):
+            raise WentWrong(f"the report does not say that DistCp copied all: {report}")
+        return cost
+
+    def theirs() -> Cost:
+        return run_measured(_plain(hadoop, SMALL), env, state / "distcp.log")
+
+    our, their = _in_turns(name, ours, theirs)
+    more = statistics.median(our) - statistics.median(their)
+    return [
+        _compared(name, our, their, None),
+        Row(
+            f"{name}: more than DistCp itself", "s", round(more, 3), reach=round(3 / max(more, 0.001), 3), ok=more <= 3
+        ),
+    ]
+
+
+def _until_submitted(hadoop: Any, env: dict[str, str], state: Path) -> list[Row]:
+    """From the request to the job's existence."""
+    name = f"{MANY.name} in HDFS, from the request to the job's submission"
+
+    def ours() -> Cost:
+        return run_measured([sys.executable, "-m", "benchmarks.distcp", "submit", _target()], env, state / "submit.log")
+
+    def theirs() -> Cost:
+        return run_measured(_plain(hadoop, MANY, "-async"), env, state / "distcp.log")
+
+    our, their = _in_turns(name, ours, theirs)
+    return [_compared(name, our, their, 1.0)]
+
+
+def _planner(env: dict[str, str], state: Path) -> list[Row]:
+    """The plan and the list for a million files, of a local disk."""
+    top = state / "planned"
+    try:
+        for number in range(PLANNED):
+            if number % 1000 == 0:
+                folder = top / f"{number // 1000:04}"
+                folder.mkdir(parents=True)
+            os.close(os.open(folder / f"{number:07}.dat", os.O_WRONLY | os.O_CREAT))
+        words = [sys.executable, "-m", "benchmarks.distcp", "plan", f"file://{top}/"]
+        costs = [run_measured(words, env, state / "plan.log") for _ in range(ROUNDS)]
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+    name = "1,000,000 files compared, planned, and the list for DistCp written"
+    return [
+        alone(name, "s", [cost.wall for cost in costs]),
+        alone(name, "CPU s", [cost.cpu for cost in costs]),
+        alone(name, "MiB resident", [cost.resident / MIB for cost in costs], most=512),
+    ]
+
+
+def _in_turns(name: str, ours: Callable[[], Cost], theirs: Callable[[], Cost]) -> tuple[list[float], list[float]]:
+    found: tuple[list[float], list[float]] = ([], [])
+    say(f"{name}: {ROUNDS} rounds")
+    for number in range(ROUNDS):
+        for index in (0, 1) if number % 2 == 0 else (1, 0):
+            found[index].append((ours, theirs)[index]().wall)
+            say(f"  round {number + 1}, {('datamove', 'hadoop distcp')[index]}: {found[index][-1]:.2f} s")
+    return found
+
+
+def _compared(name: str, ours: list[float], theirs: list[float], bar: float | None) -> Row:
+    our, their = statistics.median(ours), statistics.median(theirs)
+    ratio = round(their / our, 3)
+    reach = None if bar is None else round(ratio / bar, 3)
+    ok = None if bar is None else ratio >= bar
+    return Row(name, "s", round(our, 3), "hadoop distcp", round(their, 3), ratio, reach, ok)
+
+
+def _plain(hadoop: Any, work: Work, *more: str) -> list[str]:
+    top = hadoop["namenode"]
+    words = ["distcp", *more, "-m", "4", "-overwrite", f"{top}/bench/{work.files}/", f"{top}/out/{uuid.uuid4().hex}/"]
+    return [hadoop["command"], *words]
+
+
+def _at(work: Work) -> str:
+    return f"hdfs://onprem@/bench/{work.files}/"
+
+
+def _target() -> str:
+    return f"hdfs://onprem@/out/{uuid.uuid4().hex}/"
+
+
+def _cluster(hadoop: Any) -> dict[str, object]:
+    return {
+        "conn_type": "hadoop",
+        "login": "root",
+        "extra": {
+            "command": hadoop["command"],
+            "conf_dir": hadoop["conf_dir"],
+            "resource_manager": hadoop["resourcemanager"],
+            "history_server": hadoop["history"],
+        },
+    }
+
+
+def _one(what: str, address: str) -> None:
+    """What is measured as a process of its own."""
+    from airflow_datamove.address import Address
+    from airflow_datamove.distcp.job import DistCpJob, DistCpRequest
+    from airflow_datamove.distcp.prepare import prepare
+    from airflow_datamove.stores.connection import EnvironmentConnections
+    from airflow_datamove.transfer.options import CopyOptions
+
+    connections = EnvironmentConnections()
+    tag = f"bench-{uuid.uuid4().hex}"
+    if what == "plan":
+        there = Address.parse("file:///tmp/nothing-is-written-there/")
+        request = DistCpRequest(Address.parse(address), there, CopyOptions(), tag, "bench", 4, 100 * MIB)
+        prepared = prepare(request, connections, allow_local=True)
+        assert prepared.files == PLANNED
+        prepared.close()
+        sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}\n")
+        return
+    source, destination = Address.parse(_at(MANY)), Address.parse(address)
+    job = DistCpJob(connections.get("cluster"), connections)
+    ref = job.submit(DistCpRequest(source, destination, CopyOptions(), tag, "bench", 4, 100 * MIB))
+    assert ref.application_id
+
+
+if __name__ == "__main__":
+    _one(*sys.argv[1:])
