@@ -16,6 +16,7 @@ import pytest
 
 from airflow_datamove.distcp.cluster import Cluster
 from airflow_datamove.distcp.job import DistCpJob
+from airflow_datamove.distcp.listing import PROPERTY
 from airflow_datamove.distcp.plan import Command
 from airflow_datamove.distcp.ssh import SshLauncher
 from airflow_datamove.errors import ClusterUnavailable, PermissionDenied
@@ -45,24 +46,20 @@ def test_files_go_there_and_nothing_stays(tmp_path: Path, edge: Connection, monk
     (tmp_path / "list").write_bytes(b"line\n" * 100_000)
     (tmp_path / "jar").write_bytes(b"jar")
 
-    class Listed(Command):
-        def arguments_with(self, listing_uri: str) -> list[str]:
-            return [f"-D=list={listing_uri}", *super().arguments_with(listing_uri)]
-
     script = """
         printf '%s\\n' "$@" "$HADOOP_CONF_DIR" "$HADOOP_USER_NAME" "$LC_ALL" "${AIRFLOW_CONN_SECRET:-none}"
-        wc -l < "${2#-D=list=file://}"
+        wc -l < "${2#-Ddatamove.copy.listing=file://}"
         stat -c %a "$(dirname "$HADOOP_CLASSPATH")" "$HADOOP_CLASSPATH"
         cat "$HADOOP_CLASSPATH"
         echo; echo 'INFO impl.YarnClientImpl: Submitted application application_17_0002' >&2
         exit 3
     """
     before = leftovers()
-    command = Listed(("-async",), ("hdfs://nn/é 'x' $(y)/",), "hdfs://nn/t/", tmp_path / "list", tmp_path / "jar")
+    command = Command(("-async",), ("hdfs://nn/é 'x' $(y)/",), "hdfs://nn/t/", tmp_path / "list", tmp_path / "jar")
     outcome = SshLauncher(cluster(tmp_path, script), edge).run(command)
     lines = outcome.output.splitlines()
     assert (outcome.application_id, outcome.code) == ("application_17_0002", 3)
-    assert lines[1].startswith("-D=list=file:///tmp/datamove-client-")
+    assert lines[1].startswith(f"-D{PROPERTY}=file:///tmp/datamove-")
     assert [lines[0], *lines[2:5]] == ["distcp", "-async", "hdfs://nn/é 'x' $(y)/", "hdfs://nn/t/"]
     assert lines[5:-1] == ["/conf", "alice", "C.UTF-8", "none", "100000", "700", "600", "jar"]
     assert leftovers() <= before

@@ -24,7 +24,7 @@ from tests.transfer.trees import make, read, source_of
 KIB = 2**10
 OPTIONS = ("--part-size", "256KiB", "--threads", "4", "--route", "worker")
 SLOW = ("--rate", "2MiB/s")
-FEW, MANY = 24, 600
+FEW, MANY = 24, 2000
 """Files; many of them are copied by child processes, unless a rate is kept."""
 SOONEST, LATEST = 0.15, 0.85
 """Seconds after which a copy is killed: between Python's own start and the copy's end."""
