@@ -19,7 +19,9 @@ from airflow_datamove.errors import TrackingLost
 _log = logging.getLogger(__name__)
 _SECONDS_OF_PATIENCE = 600.0
 # A job's own questions, two each time, go through the resource manager's proxy.
-_SECONDS_BETWEEN_DETAILS = 30.0
+_LEAST_SECONDS_BETWEEN_DETAILS, _SECONDS_BETWEEN_DETAILS = 4.0, 30.0
+_SECONDS_A_JOB = 0.15
+"""Of few jobs they are asked more often: from two hundred on every half minute."""
 _SECONDS_BETWEEN_LEASES = 3600.0
 
 # A master that hangs holds a thread for seconds; the poll has one of its own.
@@ -54,7 +56,7 @@ async def follow(job: DistCpJob, ref: JobRef, every: float) -> AsyncIterator[Job
         if progress.finished:
             return
         if app is not None:
-            await details.look(app)
+            await details.look(app, lookout.jobs)
 
 
 class _Details:
@@ -64,16 +66,21 @@ class _Details:
         self.bytes_done = 0
         self._job, self._ref = job, ref
         # Hundreds of triggers that begin together, when a triggerer starts, must not ask together.
-        self._next = time.monotonic() + _SECONDS_BETWEEN_DETAILS * random.uniform(0.05, 1.0)
+        self._began, self._share = time.monotonic(), random.uniform(0.05, 1.0)
+        self._next = 0.0
         self._lease = 0.0
         self._told = ""
 
-    async def look(self, app: App) -> None:
-        """Asks if it is time to."""
+    async def look(self, app: App, jobs: int) -> None:
+        """Asks if it is time to.
+
+        :param jobs: so many are followed.
+        """
         now = time.monotonic()
-        if now < self._next:
+        pause = min(_SECONDS_BETWEEN_DETAILS, max(_LEAST_SECONDS_BETWEEN_DETAILS, _SECONDS_A_JOB * jobs))
+        if now < (self._next or self._began + pause * self._share):
             return
-        self._next = now + _SECONDS_BETWEEN_DETAILS
+        self._next = now + pause
         trouble = await asyncio.get_running_loop().run_in_executor(_threads, self._ask, app)
         if trouble and trouble != self._told:
             self._told = trouble

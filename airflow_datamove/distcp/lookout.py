@@ -35,6 +35,8 @@ class Lookout:
         self._waiting: list[_Waiting] = []
         self._rounds: asyncio.Task[None] | None = None
         self._last = 0.0
+        self.jobs = 0
+        """So many were asked after in the last poll."""
         # Threads of its own: others of this process may block those of the event loop.
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="distcp-lookout")
 
@@ -65,7 +67,7 @@ class Lookout:
         if not waiting:
             return
         loop, tags = asyncio.get_running_loop(), [each.tag for each in waiting]
-        self._last = time.monotonic()
+        self._last, self.jobs = time.monotonic(), len(waiting)
         try:
             found = {app.id: app for app in await loop.run_in_executor(self._threads, self._ask, tags)}
         except Exception as error:  # whatever it is, those who wait must hear of it

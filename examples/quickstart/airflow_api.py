@@ -59,8 +59,8 @@ class AirflowApi:
 
     def yarn_application(self, dag_id: str, run_id: str) -> str:
         """The id of the YARN application that copies for a run; empty as long as there is none."""
-        where = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/distcp/xcomEntries/yarn_application?map_index=0"
-        found = self._find(f"{where}&deserialize=true") or {}
+        task = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/distcp"
+        found = self._find(f"{task}/xcomEntries/_link_YarnApplicationLink?map_index=0&deserialize=true") or {}
         return str(found.get("value") or "").rpartition("/")[2]
 
     def end_unfinished(self, dag_id: str) -> int:
