@@ -49,7 +49,7 @@ def run_rounds(
     for _ in range(count):
         copying = start_copy(source_of(source), end.at("t"), end.environment, *options)
         try:
-            copying.report(dice.uniform(SOONEST, LATEST))
+            copying.report(dice.uniform(SOONEST, LATEST if files == FEW else LATEST / 2))
         except TimeoutExpired:
             copying.kill()
             outcome.killed += 1
