@@ -27,15 +27,14 @@ from airflow_datamove.stores.azure_listing import listing
 from airflow_datamove.stores.azure_login import azure_account
 from airflow_datamove.stores.azure_server_side import BlobCopier, Lender, can_reach
 from airflow_datamove.stores.azure_upload import BlobUpload
+from airflow_datamove.stores.capabilities import Capabilities, PartRules
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import (
     NO_ATTRIBUTES,
     Attributes,
-    Capabilities,
     Entry,
     Kind,
     Pace,
-    PartRules,
     Put,
     Reader,
     Store,

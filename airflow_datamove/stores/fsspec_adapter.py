@@ -28,8 +28,17 @@ from airflow_datamove.errors import (
     VerificationFailed,
     WrongUse,
 )
+from airflow_datamove.stores.capabilities import Capabilities
 from airflow_datamove.stores.connection import Connection, Connections
-from airflow_datamove.stores.contract import NO_ATTRIBUTES, Attributes, Capabilities, Entry, Kind, Reader, Store, Writer
+from airflow_datamove.stores.contract import (
+    NO_ATTRIBUTES,
+    Attributes,
+    Entry,
+    Kind,
+    Reader,
+    Store,
+    Writer,
+)
 from airflow_datamove.stores.fsspec_options import RENAMING, options_of
 from airflow_datamove.stores.temporary import is_temporary, temporary_path
 

@@ -15,15 +15,14 @@ from typing import cast
 from airflow_datamove.address import Address
 from airflow_datamove.errors import AlreadyExists, NotFound, SourceChanged, StoreError, StoreUnavailable, WrongUse
 from airflow_datamove.stores import gcs_metadata as meta
+from airflow_datamove.stores.capabilities import Capabilities, PartRules
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import (
     NO_ATTRIBUTES,
     Attributes,
-    Capabilities,
     Entry,
     Kind,
     Pace,
-    PartRules,
     Put,
     Reader,
     Store,

@@ -14,16 +14,15 @@ from awscrt.checksums import crc32c
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import AlreadyExists, NotFound, SourceChanged, StoreError
+from airflow_datamove.stores.capabilities import Capabilities, PartRules
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import (
     NO_ATTRIBUTES,
     Attributes,
-    Capabilities,
     Entry,
     Kind,
     Measure,
     Pace,
-    PartRules,
     Put,
     Reader,
     Store,

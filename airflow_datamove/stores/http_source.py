@@ -17,11 +17,11 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import NotSupported, SourceChanged, StoreError, StoreUnavailable, WrongUse
+from airflow_datamove.stores.capabilities import Capabilities
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import (
     NO_ATTRIBUTES,
     Attributes,
-    Capabilities,
     Entry,
     Reader,
     Store,

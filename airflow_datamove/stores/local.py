@@ -27,15 +27,14 @@ from airflow_datamove.errors import (
     StoreUnavailable,
     VerificationFailed,
 )
+from airflow_datamove.stores.capabilities import Capabilities, PartRules
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import (
     NO_ATTRIBUTES,
     Attributes,
-    Capabilities,
     Entry,
     Kind,
     Pace,
-    PartRules,
     Put,
     Reader,
     Store,

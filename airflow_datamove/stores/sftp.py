@@ -15,14 +15,13 @@ from typing import cast
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import AlreadyExists, NotFound, NotSupported, SourceChanged, StoreError
+from airflow_datamove.stores.capabilities import Capabilities, PartRules
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import (
     NO_ATTRIBUTES,
     Attributes,
-    Capabilities,
     Entry,
     Kind,
-    PartRules,
     Reader,
     Store,
     Upload,

@@ -6,7 +6,10 @@ import hashlib
 import uuid
 
 from airflow_datamove.errors import NotSupported
-from airflow_datamove.stores.contract import Entry, PartRules
+from airflow_datamove.stores.capabilities import PartRules
+from airflow_datamove.stores.contract import (
+    Entry,
+)
 
 _STEP = 2**20
 

@@ -8,7 +8,14 @@ from collections.abc import Iterable
 
 from awscrt.checksums import crc32c
 
-from airflow_datamove.stores.contract import NO_ATTRIBUTES, Attributes, Entry, PartRules, Store, Upload
+from airflow_datamove.stores.capabilities import PartRules
+from airflow_datamove.stores.contract import (
+    NO_ATTRIBUTES,
+    Attributes,
+    Entry,
+    Store,
+    Upload,
+)
 
 
 class Parts:

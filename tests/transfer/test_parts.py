@@ -5,7 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_datamove.errors import NotSupported
-from airflow_datamove.stores.contract import Entry, Kind, PartRules
+from airflow_datamove.stores.capabilities import PartRules
+from airflow_datamove.stores.contract import (
+    Entry,
+    Kind,
+)
 from airflow_datamove.transfer.parts import identity_of, plan_parts
 
 TIB = 2**40
