@@ -35,6 +35,8 @@ from airflow_datamove.transfer.whole_file import Copied, copy_whole
 
 _BATCH = 64
 """Files that a child is given at a time, at most."""
+_BATCH_BYTES = 2**22
+"""Bytes of them: what is given to a child keeps to no rate that is set meanwhile."""
 _LARGEST = 2**20
 """Bytes; the threads do larger files as well."""
 _WORTH = 100
@@ -75,18 +77,20 @@ class Children:
         self._since = (time.monotonic(), 0.0, time.process_time())
         if files >= _WORTH and _may_fork(passage):
             gc.freeze()  # a collection in the child would touch, and so copy, all memory that it shares
-            try:
+            with suppress(OSError):  # a limit of processes or files: those that there are will do
                 for _ in range(min(_MOST, passage.options.threads)):
                     self._all.append(_Child(passage, self._all))
-            finally:
-                gc.unfreeze()
+            gc.unfreeze()
             self._idle = self._all[::-1]
-        self.batch = max(1, min(_BATCH, files // (4 * max(1, len(self._all)))))
-        """Files that a child is best given at a time."""
+        self._batch = max(1, min(_BATCH, files // (4 * max(1, len(self._all)))))
 
     def take(self, item: FileCopy) -> bool:
         """Whether a file is one for them."""
         return bool(self._all) and item.source.size <= _LARGEST and cut(self._passage, item.source) is None
+
+    def enough(self, batch: Sequence[FileCopy]) -> bool:
+        """Whether so many files are what a child is best given at a time."""
+        return len(batch) >= self._batch or sum(item.source.size for item in batch) >= _BATCH_BYTES
 
     def copy(self, batch: Sequence[FileCopy]) -> Sequence[Done | None]:
         """Has some files copied, and waits for it.
@@ -142,7 +146,12 @@ class _Child:
         self._pipe: Connection
         ours, theirs = Pipe()
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
         if pid == 0:
             _live(theirs, [ours, *(other._pipe for other in others)], passage, parent)
         theirs.close()
@@ -183,8 +192,8 @@ def _may_fork(passage: Passage) -> bool:
     """Whether what is copied may be copied by children. A process of several threads must not fork: whatever lock one
     of the others holds stays locked for ever in the child."""
     ends = (passage.source.capabilities, passage.destination.capabilities)
-    options = passage.options
-    if not all(end.forks for end in ends) or options.rate is not None or options.on_error is OnError.STOP:
+    stops = passage.options.on_error is OnError.STOP
+    if not all(end.forks for end in ends) or passage.throttle.rate is not None or stops:
         return False
     try:
         for _ in range(20):  # the threads that have listed may just be ending

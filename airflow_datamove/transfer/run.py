@@ -169,7 +169,7 @@ class CopyRun:
                 yield FileWork(passage, item, self).begin
                 continue
             small.append(item)
-            if len(small) == children.batch:
+            if children.enough(small):
                 yield partial(self._by_child, passage, children, small)
                 small = []
         if small:

@@ -6,12 +6,20 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from airflow_datamove.stores.contract import Entry, Kind
 from airflow_datamove.stores.temporary import is_temporary
+from airflow_datamove.transfer.children import Children
+from airflow_datamove.transfer.passage import Passage
+from airflow_datamove.transfer.plan import FileCopy
 from tests.faults.proxy import Proxy, proxying
 from tests.transfer.ends import Copying, End, Ends, start_copy, until
 from tests.transfer.trees import Tree, destination_of, make, read, source_of
@@ -132,3 +140,34 @@ def test_a_file_that_fails_is_told_of_once(slow: tuple[End, Proxy], source: Path
     report = json.loads(out)
     assert (copying.process.returncode, report["files"], report["failed"]) == (1, MANY - 1, 1)
     assert [failure["path"] for failure in report["failures"]] == ["d6/f97"]
+
+
+def test_where_no_process_can_be_made_the_threads_copy(source: Path, tmp_path: Path) -> None:
+    """As where a container's limit of processes is reached: the fork fails, and the copy does not."""
+    script = f"""
+import errno, os
+from airflow_datamove.transfer.copy import copy
+from tests.transfer.trees import NOTHING, destination_of, source_of
+asked = []
+def fork():
+    asked.append(True)
+    raise OSError(errno.EAGAIN, "no more processes")
+os.fork = fork
+print(copy(source_of({str(source)!r}), destination_of({str(tmp_path / "t")!r}), NOTHING).files, len(asked))
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert told.stdout.split() == [str(MANY), "1"], told.stderr
+    assert read(tmp_path / "t") == TREE
+
+
+def test_a_batch_is_bounded_in_files_and_in_bytes() -> None:
+    """What a child holds when a rate is set is not kept to it."""
+    passage = cast(Passage, SimpleNamespace())
+    children = Children(passage, 0)
+    small, large = (FileCopy("f", Entry("/f", Kind.FILE, size), "/t") for size in (10, 2**20))
+    assert not children.enough([])
+    many = Children(passage, 99)
+    assert many.enough([small] * 24)
+    assert not many.enough([small] * 23)
+    assert many.enough([large] * 4)
+    assert not many.enough([large] * 3)
