@@ -21,6 +21,9 @@ DatamoveError
 ├── Cancelled             fatal: someone asked for the copy to stop, and it did
 ├── ClusterUnavailable    fatal: no Hadoop cluster answered before anything was submitted
 ├── TrackingLost          retryable: a submitted job can no longer be asked after
+├── LedgerUnavailable     retryable: the database of requests is away, or its tables are not there
+├── QueueFull             retryable: the tenant has as many requests pending as it may
+├── LeaseLost             fatal: someone else has the request by now; stop, and write nothing
 └── DistCpFailed          retryable unless the cause says otherwise: the job ended without success
 """
 
@@ -179,6 +182,22 @@ class TrackingLost(DatamoveError):
     """A submitted job can no longer be asked after; it may well be running."""
 
     retryable = True
+
+
+class LedgerUnavailable(DatamoveError):
+    """The ledger's database does not answer, or has no tables yet."""
+
+    retryable = True
+
+
+class QueueFull(DatamoveError):
+    """A tenant has as many requests pending as it may."""
+
+    retryable = True
+
+
+class LeaseLost(DatamoveError):
+    """A request is no longer this worker's: it was given back, cancelled, or ended by another."""
 
 
 class DistCpFailed(DatamoveError):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the machine itself must have for the real servers: Java 17 or later, Maven (to fetch Hadoop once), OpenSSH's
-# server, a Kerberos key distribution centre, Python's venv.
+# server, a Kerberos key distribution centre, MariaDB, Python's venv.
 # Run as root it installs what is missing by apt; run as anybody else it prints the command to run and ends with 1.
 # Everything else (Node, Azurite, PostgreSQL, Hadoop, ...) comes from .venv or is fetched into the user's cache.
 set -euo pipefail
@@ -28,6 +28,10 @@ fi
 
 if ! PATH="$PATH:/usr/sbin" command -v krb5kdc >/dev/null || ! command -v kinit >/dev/null; then
     missing+=(krb5-kdc krb5-admin-server krb5-user)
+fi
+
+if ! PATH="$PATH:/usr/sbin" command -v mariadbd >/dev/null; then
+    missing+=(mariadb-server)
 fi
 
 # Debian's python3 has the venv module but not ensurepip, without which it makes no venv.

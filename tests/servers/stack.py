@@ -15,7 +15,7 @@ from tests.servers.record import Entry, Record, locked, read_record, write_recor
 from tests.servers.server import Daemon, Facts, Place, Plan, Server, StartFailed
 
 # In the order in which they are best started: Hadoop is told where gcs is.
-NAMES = ("gcs", "azurite", "seaweedfs", "sftp", "ssh", "postgres", "hadoop", "airflow")
+NAMES = ("gcs", "azurite", "seaweedfs", "sftp", "ssh", "postgres", "mariadb", "hadoop", "airflow")
 
 # Where the folders of the demo, the tests, the benchmarks, ... lie.
 STATES = Path(__file__).resolve().parents[2] / ".stack"
