@@ -31,7 +31,12 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "sensors": [{"integration-name": "Datamove", "python-modules": ["airflow_datamove.sensors.exists"]}],
-        "hooks": [{"integration-name": "Datamove", "python-modules": ["airflow_datamove.hooks.hadoop"]}],
+        "hooks": [
+            {
+                "integration-name": "Datamove",
+                "python-modules": ["airflow_datamove.hooks.hadoop", "airflow_datamove.hooks.ledger"],
+            }
+        ],
         "triggers": [
             {
                 "integration-name": "Datamove",
@@ -69,6 +74,14 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "/opt/airflow/datamove",
                         "default": "",
+                    },
+                    "ledger_conn_id": {
+                        "description": "Connection of type postgres, mysql or sqlite: the database of requests. If "
+                        "there is none of this id, requests are kept in an SQLite file in Airflow's home.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": None,
+                        "default": "datamove_ledger",
                     },
                     "pod_templates": {
                         "description": "Folder with a pod template <tenant>.yaml for each tenant, for the "

@@ -96,7 +96,7 @@ def distcp_arguments(
     """What a generated, mapped DistCpOperator gets besides what is handed over to it."""
     return {
         "hadoop_conn_id": limits.hadoop or DistCpOperator.default_hadoop_conn_id,
-        "queue": platform.hadoop.queue if platform.hadoop else "",
+        "queue": limits.queue,
         "properties": dict(platform.hadoop.properties) if platform.hadoop else {},
         "limits": limits.to_dict(),
         "lane": lane,

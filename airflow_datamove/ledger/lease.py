@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from airflow_datamove.ledger.clock import now_ms
@@ -237,19 +237,33 @@ class Lease:
             connection.execute(update(request).where(request.c.id == id).values(lease=self.id))
         return True
 
+    def handed(self) -> list[Leased]:
+        """What this run has handed over and no task has adopted yet: a try that died may have told nobody."""
+        with self.ledger.look() as connection:
+            rows = connection.execute(
+                _WHAT_IS_LEASED.where(request.c.lease.startswith(_handed(self.run_id, ""), autoescape=True), IS_RUNNING)
+            )
+            return [_leased(row) for row in rows]
+
+    def put_back(self, ids: Sequence[str]) -> None:
+        """Puts some of what is held back into the queue, at its old place, because it has not been begun."""
+        if ids:
+            with self.ledger.begin() as connection:
+                self._put_back(connection, request.c.id.in_(ids))
+
     def give_back(self) -> int:
         """Puts what is still held back into the queue, at its old place; and ends the lease.
 
         :return: how many.
         """
         with self.ledger.begin() as connection:
-            count = connection.execute(
-                update(request)
-                .where(request.c.lease == self.id, IS_RUNNING)
-                .values(**PENDING_AGAIN, tries=request.c.tries - 1)
-            ).rowcount
+            count = self._put_back(connection, true())
             connection.execute(delete(lease).where(lease.c.lease == self.id))
         return count
+
+    def _put_back(self, connection: Connection, which: ColumnElement[bool]) -> int:
+        mine = update(request).where(which, request.c.lease == self.id, IS_RUNNING)
+        return connection.execute(mine.values(**PENDING_AGAIN, tries=request.c.tries - 1)).rowcount
 
     def _still(self, connection: Connection, ids: Sequence[str]) -> Sequence[Any]:
         return connection.execute(

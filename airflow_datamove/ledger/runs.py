@@ -47,9 +47,22 @@ def ask_for_run(ledger: Ledger, tenant: str, lane_: str, *, waiting: int = 1) ->
 
 
 def begun(ledger: Ledger, run_id: str) -> None:
-    """A run has begun to lease, or was never made: it does not wait any more."""
+    """A run has begun to lease, or is gone: it does not wait any more."""
     with ledger.begin() as connection:
         connection.execute(delete(run).where(run.c.run_id == run_id))
+
+
+def wait_again(ledger: Ledger, tenant: str, lane_: str, run_id: str) -> bool:
+    """A run that has found nothing more to do lingers: it counts as one that waits, so that nobody asks for another.
+
+    :return: False if another waits already; then this one should end.
+    """
+    with ledger.begin() as connection:
+        _lock(connection, tenant, lane_)
+        if connection.scalar(select(func.count()).where(run.c.tenant == tenant, run.c.lane == lane_)):
+            return False
+        connection.execute(insert(run).values(run_id=run_id, tenant=tenant, lane=lane_, asked_at=now_ms()))
+        return True
 
 
 def stale(ledger: Ledger) -> list[AskedRun]:

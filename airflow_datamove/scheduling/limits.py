@@ -31,6 +31,10 @@ class Limits:
     distcp_slots: int
     urgent_slots: int
     share: int = 1
+    max_queued: int = 100_000
+    """Requests that may be pending."""
+    queue: str = ""
+    """YARN queue of its DistCp jobs."""
     hadoop: str = ""
     """Id of the Hadoop connection; empty: there is no cluster, and everything is copied by workers."""
 
@@ -78,6 +82,8 @@ def limits_of(name: str, tenant: Tenant, platform: Platform) -> Limits:
         distcp_slots=slots.distcp,
         urgent_slots=slots.urgent,
         share=tenant.share,
+        max_queued=tenant.max_queued,
+        queue=tenant.hadoop_queue or (platform.hadoop.queue if platform.hadoop else ""),
         hadoop=platform.hadoop.connection if platform.hadoop else "",
     )
 

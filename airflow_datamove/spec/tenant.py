@@ -50,6 +50,10 @@ class Tenant(Model):
     share: Annotated[int, Field(ge=1, le=1000, description="Its weight among the tenants of the link")] = 1
     max_lane: Annotated[Lane, Field(description="The highest lane that it may use")] = "normal"
     max_slots: Annotated[int, Field(ge=1, description="The most slots that one copy may take")] = 1
+    max_queued: Annotated[
+        int, Field(ge=1, description="The most requests that may be pending; more are refused with 429")
+    ] = 100_000
+    hadoop_queue: Annotated[str, Field(description="YARN queue of its DistCp jobs, instead of the platform's")] = ""
     resources: Resources = Resources()
     access: Annotated[
         dict[str, dict[str, list[str]]],
