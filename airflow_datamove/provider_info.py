@@ -55,9 +55,34 @@ def get_provider_info() -> dict[str, Any]:
                     "command": _field("Hadoop client on the worker", "/opt/hadoop/bin/hadoop"),
                     "class_path": _field("Or its class path, for java -cp", "/etc/hadoop/conf:/opt/hadoop/lib/*"),
                     "conf_dir": _field("HADOOP_CONF_DIR of the client", "/etc/hadoop/conf"),
-                    "ssh_conn_id": _field("Or on an edge node: its SSH connection", "hadoop_edge"),
-                    "principal": _field("Kerberos principal, in a secure cluster", "datamove@EXAMPLE.COM"),
-                    "keytab": _field("Its keytab, on the worker and the triggerer", "/etc/security/datamove.keytab"),
+                    "listing": _field(
+                        "Who lists the source",
+                        "planned",
+                        "planned (the usual): this provider, and the client gets the list; plain: DistCp itself, for a "
+                        "client that cannot be given a class of ours",
+                        among=("planned", "plain"),
+                    ),
+                    "ssh_conn_id": _field(
+                        "Or on an edge node: its SSH connection",
+                        "hadoop_edge",
+                        "The client runs there, and its command, class path and conf_dir are paths of that machine",
+                    ),
+                    "principal": _field(
+                        "Kerberos principal, in a secure cluster",
+                        "datamove@EXAMPLE.COM",
+                        "Who asks; it needs a keytab, or a ticket cache that somebody else renews",
+                    ),
+                    "keytab": _field(
+                        "Its keytab, on the worker and the triggerer",
+                        "/etc/security/datamove.keytab",
+                        "The path of the file with the principal's key, on each of these machines",
+                    ),
+                    "kerberos": _field(
+                        "Kerberos without a keytab",
+                        "true",
+                        "true: somebody else (airflow kerberos) renews the ticket cache of workers and triggerers",
+                        among=("true", "false"),
+                    ),
                     "verify": _field("Certificates to believe, or false", "/etc/ssl/certs/cluster.pem"),
                     "queue": _field("YARN queue", "default"),
                 },
@@ -97,5 +122,8 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
-def _field(label: str, example: str) -> dict[str, Any]:
-    return {"label": label, "description": f"For example {example}", "schema": {"type": _TEXT}}
+def _field(label: str, example: str, help: str = "", among: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A field of a connection's form; what it is for, and all that it may be, if that is little."""
+    description = f"{help}. For example {example}" if help else f"For example {example}"
+    schema = {"type": _TEXT, "enum": [None, *among]} if among else {"type": _TEXT}
+    return {"label": label, "description": description, "schema": schema}

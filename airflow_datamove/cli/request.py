@@ -16,7 +16,7 @@ from airflow_datamove.stores.connection import Connections, EnvironmentConnectio
 from airflow_datamove.stores.contract import Measure
 from airflow_datamove.stores.registry import check, open_store
 from airflow_datamove.transfer.glob import escape
-from airflow_datamove.transfer.measure import measure_source
+from airflow_datamove.transfer.measure import measure_asked
 from airflow_datamove.transfer.options import (
     MARKER,
     CopyOptions,
@@ -47,7 +47,7 @@ class CopyArguments:
     hadoop: str
     connections: Connections
 
-    def decide(self, files: int, bytes: int, *, server_side: bool) -> RouteDecision:
+    def decide(self, files: int, bytes: int, *, server_side: bool, whole: bool = True) -> RouteDecision:
         """The route, with its reason.
 
         :raises Refused: if the one asked for is impossible.
@@ -59,6 +59,7 @@ class CopyArguments:
             distcp_obstacle=self._distcp_obstacle(),
             server_side=server_side,
             requested=self.route,
+            whole=whole,
         )
 
     def may_need_cluster(self) -> bool:
@@ -66,14 +67,26 @@ class CopyArguments:
         return bool(self.hadoop) and self.route in (Route.AUTO, Route.DISTCP)
 
     def measured(self) -> tuple[RouteDecision, Measure]:
-        """The route with its reason, and how much the source holds, before anything is compared.
+        """The route with its reason, and how much is asked for, before anything is compared: of more than a job can be
+        made wider for, only so much.
 
         :raises Refused: if the one asked for is impossible.
         :raises StoreError: if an end cannot be asked.
         """
+        from airflow_datamove.distcp.sizing import DEFAULT_RATE, enough_work
+
         with open_store(self.source, self.connections) as source, open_store(self.destination, self.connections) as end:
-            measure = measure_source(source, self.source)
-            return self.decide(measure.files, measure.bytes, server_side=end.can_copy_from(source)), measure
+            files, size = enough_work(1, self.options.rate or DEFAULT_RATE)
+            measure = measure_asked(
+                source,
+                self.source,
+                self.options,
+                self.connections,
+                enough_bytes=max(self.threshold, size),
+                enough_files=files,
+            )
+            server_side = end.can_copy_from(source)
+            return self.decide(measure.files, measure.bytes, server_side=server_side, whole=measure.whole), measure
 
     def _distcp_obstacle(self) -> str:
         if not self.hadoop:

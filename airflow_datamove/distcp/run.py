@@ -10,13 +10,13 @@ from airflow_datamove.address import Address
 from airflow_datamove.distcp.lifecycle import DistCpJob
 from airflow_datamove.distcp.options import DistCpRequest
 from airflow_datamove.distcp.progress import JobProgress
-from airflow_datamove.distcp.sizing import DEFAULT_RATE, size_job
+from airflow_datamove.distcp.sizing import DEFAULT_RATE, enough_work, size_job
 from airflow_datamove.distcp.wait import wait_for_end
 from airflow_datamove.errors import TrackingLost
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.registry import open_store
-from airflow_datamove.transfer.measure import measure_source
+from airflow_datamove.transfer.measure import measure_asked
 from airflow_datamove.transfer.options import CopyOptions
 from airflow_datamove.transfer.progress import Progress
 
@@ -55,8 +55,9 @@ def run_to_end(
     job.check()
     rate = options.rate or DEFAULT_RATE
     if maps is None:
+        files, size = enough_work(1, rate)
         with open_store(source, connections) as store:
-            measure = measure_source(store, source)
+            measure = measure_asked(store, source, options, connections, enough_bytes=size, enough_files=files)
         maps, fitting = size_job(measure.files, measure.bytes, 1, rate)
     else:
         fitting = max(1, rate // maps)

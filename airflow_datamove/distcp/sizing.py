@@ -36,6 +36,16 @@ def size_job(files: int, bytes: int, slots: int, slot_rate: int) -> tuple[int, i
     return wanted, round_bandwidth(cap // wanted)
 
 
+def enough_work(slots: int, slot_rate: int) -> tuple[int, int]:
+    """So many files and bytes fill a job: with more of them :func:`size_job` gives the same.
+
+    :param slots: slots that the job holds, at least 1.
+    :param slot_rate: bytes per second of a slot, at least 1.
+    """
+    most = max(1, min(math.ceil(max(1, slots) * max(1, slot_rate) / _RATE_OF_A_MAP), _MOST_MAPS))
+    return most, most * _WORK_OF_A_MAP
+
+
 def round_bandwidth(rate: int) -> int:
     """The largest rate up to ``rate`` that a 32-bit float holds exactly: DistCp keeps ``-bandwidth`` in one.
 

@@ -18,10 +18,9 @@ from airflow_datamove.operators.leave_report import leave_report
 from airflow_datamove.quantity import format_rate, format_size, parse_size
 from airflow_datamove.scheduling.copy_options import options_of
 from airflow_datamove.spec.request import CopyRequest
-from airflow_datamove.stores.contract import Measure
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.copy import prepare_copy
-from airflow_datamove.transfer.measure import measure_source
+from airflow_datamove.transfer.measure import Asked, measure_asked
 from airflow_datamove.transfer.options import Route, Verify
 from airflow_datamove.transfer.progress import Progress
 from airflow_datamove.transfer.route import NO_CLUSTER, RouteDecision, choose_route
@@ -92,9 +91,11 @@ class SizeRoutedCopyOperator(DistCpOperator):
         source, destination = Address.parse(request.source), Address.parse(request.destination)
         connections = AirflowConnections()
         with open_store(source, connections) as store, open_store(destination, connections) as there:
-            return self._choose(request, measure_source(store, source), server_side=there.can_copy_from(store))
+            enough = parse_size(self.threshold)
+            asked = measure_asked(store, source, options_of(request), connections, enough_bytes=enough)
+            return self._choose(request, asked, server_side=there.can_copy_from(store))
 
-    def _choose(self, request: CopyRequest, measure: Measure, *, server_side: bool) -> RouteDecision:
+    def _choose(self, request: CopyRequest, measure: Asked, *, server_side: bool) -> RouteDecision:
         return choose_route(
             files=measure.files,
             bytes=measure.bytes,
@@ -102,6 +103,7 @@ class SizeRoutedCopyOperator(DistCpOperator):
             distcp_obstacle=self._distcp_obstacle(request),
             server_side=server_side,
             requested=Route(request.route),
+            whole=measure.whole,
         )
 
     def _distcp_obstacle(self, request: CopyRequest) -> str:
@@ -121,7 +123,7 @@ class SizeRoutedCopyOperator(DistCpOperator):
                 source, destination, AirflowConnections(), options, cancelled=self._cancelled
             ) as prepared:
                 if decision is None:
-                    measure = Measure(prepared.plan.files, prepared.plan.directories, prepared.plan.bytes)
+                    measure = Asked(prepared.plan.files, prepared.plan.directories, prepared.plan.bytes)
                     decision = self._choose(request, measure, server_side=prepared.server_side)
                 self.log.info("Route %s, because %s", decision.route, decision.reason)
                 counts = self.limits is not None and self.limits.server_side

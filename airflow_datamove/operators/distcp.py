@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow_datamove.address import Address
 from airflow_datamove.distcp.job import DistCpJob, DistCpRequest, JobRef
 from airflow_datamove.distcp.lifecycle import HANDOVER_SECONDS
-from airflow_datamove.distcp.sizing import size_job
+from airflow_datamove.distcp.sizing import enough_work, size_job
 from airflow_datamove.distcp.wait import wait_for_end
 from airflow_datamove.errors import Cancelled, DistCpFailed, TrackingLost, VerificationFailed
 from airflow_datamove.hooks.connections import AirflowConnections
@@ -31,9 +31,8 @@ from airflow_datamove.scheduling.admission import admit
 from airflow_datamove.scheduling.copy_options import MORE, options_of
 from airflow_datamove.scheduling.limits import Limits
 from airflow_datamove.spec.request import CopyRequest, read_request
-from airflow_datamove.stores.contract import Measure
 from airflow_datamove.stores.registry import open_store
-from airflow_datamove.transfer.measure import measure_source
+from airflow_datamove.transfer.measure import Asked, measure_asked
 from airflow_datamove.triggers.distcp import DistCpTrigger
 
 _ASKED_FOR = {"reason": "DistCp was asked for"}
@@ -198,9 +197,13 @@ class DistCpOperator(BaseOperator):
         job = hook.get_conn()
         find_cluster(job, self._cancelled, first_try=context["ti"].try_number <= 1)
         source = Address.parse(request.source)
-        with open_store(source, AirflowConnections()) as store:
-            measure = measure_source(store, source)
-        maps, bandwidth = size_job(measure.files, measure.bytes, 1, self.rate(request, distcp=True) or 1)
+        rate, connections = self.rate(request, distcp=True) or 1, AirflowConnections()
+        files, size = enough_work(1, rate)
+        with open_store(source, connections) as store:
+            measure = measure_asked(
+                store, source, options_of(request), connections, enough_bytes=size, enough_files=files
+            )
+        maps, bandwidth = size_job(measure.files, measure.bytes, 1, rate)
         self.log.info("At most %d maps at %s each", maps, format_rate(bandwidth))
         asked = self._job_request(context, request, maps, bandwidth)
         try:
@@ -220,12 +223,18 @@ class DistCpOperator(BaseOperator):
             raise
 
     def _submit(
-        self, context: Context, job: DistCpJob, asked: DistCpRequest, measure: Measure, *, anew: bool = False
+        self, context: Context, job: DistCpJob, asked: DistCpRequest, measure: Asked, *, anew: bool = False
     ) -> JobRef:
         earlier = None if anew else remembered(context, asked.tag)
+        if earlier is not None and (earlier.source, earlier.destination) != (str(asked.source), str(asked.destination)):
+            # What a mapped task is given may have changed since: its tag says which task it is, and no more.
+            self.log.warning("%s copies %s to %s: ended", earlier.application_id, earlier.source, earlier.destination)
+            job.kill(earlier)
+            earlier, anew = None, True
         with having_found_cluster():
             ref = job.submit(asked, cancelled=self._cancelled, anew=anew, earlier=earlier)
-        ref = ref if ref.files is not None else replace(ref, files=measure.files, bytes=measure.bytes)
+        if ref.files is None and measure.whole:
+            ref = replace(ref, files=measure.files, bytes=measure.bytes)
         if ref.application_id and not ref.ended:
             self._running = (job, ref)
             self.log.info("%s %s", "Joined" if ref.joined else "Submitted", ref.application_id)

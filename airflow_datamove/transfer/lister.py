@@ -52,10 +52,13 @@ class Lister:
         except (NotFound, NotSupported):
             return
 
-    def close(self) -> None:
-        """Ends the threads."""
+    def close(self, *, wait: bool = False) -> None:
+        """Ends the threads.
+
+        :param wait: until those that list have done so: for a store that is closed next.
+        """
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.shutdown(wait=wait, cancel_futures=True)
 
     def _listed(self, directory: str) -> list[Entry]:
         return list(self._list_one(directory))

@@ -30,19 +30,21 @@ def choose_route(
     distcp_obstacle: str,
     server_side: bool,
     requested: Route = Route.AUTO,
+    whole: bool = True,
 ) -> RouteDecision:
     """Chooses ``server_side`` where the store can copy by itself, else ``distcp`` from ``threshold`` on where a cluster
     is named and nothing keeps it from the copy, else ``worker``.
 
-    :param files: files of the source.
+    :param files: files that are asked for.
     :param bytes: their bytes.
     :param threshold: bytes from which on DistCp is worth its start.
     :param distcp_obstacle: why DistCp cannot do it, in a clause (:data:`NO_CLUSTER`, ...); empty if it can.
     :param server_side: both ends are in one store, which can copy by itself.
     :param requested: what the user asks for.
+    :param whole: False if there is more than that, which then is enough to know.
     :raises Refused: if what is requested is impossible, with the reason.
     """
-    amount = f"{files} file{'' if files == 1 else 's'}, {format_size(bytes)}"
+    amount = f"{'' if whole else 'at least '}{files} file{'' if files == 1 else 's'}, {format_size(bytes)}"
     if requested is Route.SERVER_SIDE and not server_side:
         raise Refused("route server_side is impossible: the two ends are not in one store that can copy by itself")
     if requested is Route.DISTCP and distcp_obstacle:

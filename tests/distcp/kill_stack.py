@@ -1,4 +1,7 @@
-"""Hadoop and Airflow whose parts may be killed: Airflow notices a lost process in seconds instead of minutes."""
+"""Hadoop and Airflow whose parts may be killed: Airflow notices a lost process in seconds instead of minutes.
+
+Airflow's database is a PostgreSQL: an API server on SQLite answers 500 when the scheduler writes for long.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ class KillStack:
     @classmethod
     @contextmanager
     def up(cls, state: Path) -> Iterator[KillStack]:
-        """Starts both, and stops them at the end."""
+        """Starts all, and stops them at the end."""
         try:
             hadoop = start("hadoop", state)
             cluster = {
@@ -62,7 +65,8 @@ class KillStack:
                 "kwargs": {"path": str(_DAGS)},
             }
             bundles = {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle])}
-            airflow = start("airflow", state, env={**env, **_QUICK, **bundles})
+            database = start("postgres", state)["dsn"]
+            airflow = start("airflow", state, env={**env, **_QUICK, **bundles}, database=database)
             stack = Stack(
                 state=state,
                 url=airflow["url"],
@@ -75,8 +79,8 @@ class KillStack:
             )
             yield cls(state, Driver(stack), hadoop["resourcemanager"])
         finally:
-            stop("airflow", state)
-            stop("hadoop", state)
+            for server in ("airflow", "hadoop", "postgres"):
+                stop(server, state)
 
     def start(self, server: str) -> None:
         """Starts what does not run of a server, with the options of before."""

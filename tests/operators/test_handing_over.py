@@ -113,3 +113,28 @@ def test_the_tag_is_the_same_for_each_try_and_another_after_a_clear() -> None:
     assert first == tag_of("d", "r", "t", -1, 2)
     assert len({first, tag_of("d", "r", "t", -1, 3), tag_of("d", "r", "t", 0, 2), tag_of("d", "r", "u", -1, 2)}) == 4
     assert len(first) <= 100
+
+
+def test_a_job_of_another_copy_is_ended_and_not_joined(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """What a mapped task is given may change between two tries, when the task above it was run again alone."""
+    job, anew = Job(), []
+
+    def submit(request: Any, **more: Any) -> JobRef:
+        anew.append(more["anew"])
+        return REF
+
+    monkeypatch.setattr(job, "submit", submit)
+    monkeypatch.setattr("airflow_datamove.hooks.hadoop.HadoopHook.get_conn", lambda _: job)
+    monkeypatch.setattr("airflow_datamove.hooks.hadoop.HadoopHook.application_url", lambda *_: "http://rm")
+    operator = DistCpOperator(task_id="t")
+    context: Any = {"ti": Task(2, None, operator), "task_state_store": Store()}
+    tag = tag_of("d", "r", "t", -1, 1)
+    for name, ended in (("before", []), ("before", []), ("now", ["application_1_1"])):
+        (tmp_path / name).mkdir(exist_ok=True)
+        request = CopyRequest(source=f"file://{tmp_path}/{name}", destination="file:///nowhere/t")
+        with pytest.raises(TaskDeferred):
+            operator.copy_by_distcp(context, request, "asked")
+        assert job.killed == ended
+        assert anew[-1] is bool(ended)
+        kept = JobRef("application_1_1", "job_1_1", tag, source=request.source, destination=request.destination)
+        remember(context, kept)
