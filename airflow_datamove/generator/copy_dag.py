@@ -114,8 +114,9 @@ def _form(limits: Limits) -> dict[str, Param]:
     }
     most = limits.max_slots
     return {
-        "source": Param(type="string", minLength=1, **described["source"]),
-        "destination": Param(type="string", minLength=1, **described["destination"]),
+        # A run that takes its requests from the ledger has neither; a posted one without them is refused all the same.
+        "source": Param(None, type=["null", "string"], minLength=1, **described["source"]),
+        "destination": Param(None, type=["null", "string"], minLength=1, **described["destination"]),
         "overwrite": Param("if_changed", enum=["never", "if_changed", "always"], **described["overwrite"]),
         "mirror": Param(False, type="boolean", **described["mirror"]),
         "priority": Param(50, type="integer", minimum=0, maximum=99, **described["priority"]),
@@ -155,6 +156,7 @@ _FORM = {
 }
 
 _DOC = """
-A run of this DAG is one copy: its conf is the request. Small sources are copied by the worker (`copy`), large ones by
+A run of this DAG is one copy: its conf is the request; or it works for about a minute on the requests that wait in the
+ledger (`{"from_ledger": true}`). Small sources are copied by the worker (`copy`), large ones by
 Hadoop DistCp (`distcp`). The result is the XCom `report` of the task that copied.
 """

@@ -8,6 +8,7 @@ from pathlib import Path
 from airflow.sdk import DAG, conf, get_parsing_context
 
 from airflow_datamove.generator.broken import broken_dag, text_of
+from airflow_datamove.generator.keep_dag import KEEP_DAG, keep_dag
 from airflow_datamove.generator.tenant_dags import build_dags, dags_of
 from airflow_datamove.scheduling.admission import check_folder
 from airflow_datamove.spec.folder import read_folder
@@ -21,9 +22,12 @@ def configured_folder() -> Path:
 def healthy_dags(file: str) -> dict[str, DAG]:
     """Every healthy DAG of every tenant; at a task's start only its own."""
     root = configured_folder()
-    if only := get_parsing_context().dag_id:
+    only = get_parsing_context().dag_id
+    if only == KEEP_DAG:
+        return {KEEP_DAG: keep_dag()}
+    if only:
         return build_dags(root, only.partition(".")[0], file=file)
-    return dags_of(check_folder(read_folder(root)), file=file)
+    return {KEEP_DAG: keep_dag(), **dags_of(check_folder(read_folder(root)), file=file)}
 
 
 def error_dags() -> dict[str, DAG]:

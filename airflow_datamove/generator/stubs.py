@@ -1,6 +1,7 @@
 """Turns a folder of YAML into a folder of small DAG files that Airflow can read: :func:`write_stubs`.
 
     <target>/platform.yaml, tenants/...        a copy of the YAML, so that the DAG files need no path of this machine
+    <target>/_keep_ledger.py                   the platform's own DAG, which keeps the ledger
     <target>/<tenant>.py                       the tenant's healthy DAGs; written anew when any of its YAML changed,
                                                because Airflow reads a DAG file again only when its time changed
     <target>/tenants/acme/x.pipeline.yaml.py   a mistake in x.pipeline.yaml, as an import error
@@ -38,6 +39,15 @@ from airflow_datamove.generator.tenant_dags import build_dags
 globals().update(build_dags(Path(__file__).resolve().parent, {tenant!r}, file=__file__))
 '''
 
+KEEPER = Path("_keep_ledger.py")
+"""No tenant's name begins so."""
+_KEEPS = '''"""The DAG that keeps the ledger of requests. Changes to this file are lost."""
+
+from airflow_datamove.generator.keep_dag import keep_dag
+
+dag = keep_dag()
+'''
+
 _BROKEN = '''"""A mistake in {file!a}, shown by Airflow as an import error of this DAG file. Changes to it are lost."""
 
 from airflow_datamove.generator.broken import broken_dag
@@ -66,6 +76,8 @@ def write_stubs(source: Path, target: Path) -> bool:
     dags_of(folder, file="")
     if broken_platform:
         folder.mistakes = [*broken_platform, *(m for m in folder.mistakes if m.file != PLATFORM_FILE)]
+    _write(target / KEEPER, _KEEPS)
+    wanted.add(KEEPER)
     for name in folder.tenants:
         stub = Path(f"{name}.py")
         of_tenant = _fingerprint(target, [target / PLATFORM_FILE, *_yaml_below(target / TENANTS_FOLDER / name)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from pathlib import Path
@@ -45,27 +46,37 @@ class LedgerHook(BaseHook):
 
         :raises WrongUse: if the connection is of another type.
         """
-        url, own = self.url()
-        key = (os.getpid(), url.render_as_string(hide_password=False))
-        with _lock:
-            if key not in _opened:
-                ledger = Ledger(key[1])
-                if own:
-                    upgrade(ledger)
-                _opened[key] = ledger
-            return _opened[key]
-
-    def url(self) -> tuple[URL, bool]:
-        """The address in SQLAlchemy's form, and whether it is that of the file that needs no connection."""
         try:
             found = BaseHook.get_connection(self.ledger_conn_id)
-        except AirflowNotFoundException:
-            return default_url(), True
-        except AirflowRuntimeError as error:
-            if "not_found" not in str(error).lower():
-                raise
-            return default_url(), True
-        return url_of(found), False
+        except (AirflowNotFoundException, AirflowRuntimeError) as error:
+            return _default_ledger(error)
+        return _open(url_of(found), own=False)
+
+    async def aget_conn(self) -> Ledger:
+        """The same, in a trigger's event loop."""
+        try:
+            found = await BaseHook.aget_connection(self.ledger_conn_id)
+        except (AirflowNotFoundException, AirflowRuntimeError) as error:
+            return await asyncio.to_thread(_default_ledger, error)
+        return await asyncio.to_thread(_open, url_of(found), own=False)
+
+
+def _default_ledger(error: Exception) -> Ledger:
+    """Where Airflow has no connection: the file; any other trouble with the connection is one."""
+    if isinstance(error, AirflowRuntimeError) and "not_found" not in str(error).lower():
+        raise error
+    return _open(default_url(), own=True)
+
+
+def _open(url: URL, *, own: bool) -> Ledger:
+    key = (os.getpid(), url.render_as_string(hide_password=False))
+    with _lock:
+        if key not in _opened:
+            ledger = Ledger(key[1])
+            if own:
+                upgrade(ledger)
+            _opened[key] = ledger
+        return _opened[key]
 
 
 def default_url() -> URL:

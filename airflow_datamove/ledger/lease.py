@@ -273,6 +273,20 @@ class Lease:
         ).all()
 
 
+def look_after(ledger: Ledger, id: str, progress: Mapping[str, Any]) -> bool:
+    """For a running request that no process beats for: shows how far it is.
+
+    :return: whether somebody wants it cancelled.
+    """
+    with ledger.begin() as connection:
+        connection.execute(
+            update(request)
+            .where(request.c.id == id, IS_RUNNING)
+            .values(report=json.dumps(dict(progress)), bytes=int(progress.get("bytes_done", 0)))
+        )
+        return bool(connection.scalar(select(request.c.cancelling).where(request.c.id == id, IS_RUNNING)))
+
+
 @dataclass(frozen=True, slots=True)
 class Beat:
     """What a beat has seen."""

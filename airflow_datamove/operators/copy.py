@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import Context
 
-from airflow_datamove.address import Address
-from airflow_datamove.distcp.obstacle import is_plain, obstacle
 from airflow_datamove.errors import Cancelled, CopyFailed
-from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.operators.distcp import DistCpOperator
+from airflow_datamove.operators.leased_copies import LeasedCopies, is_from_ledger
 from airflow_datamove.operators.leave_report import leave_report
+from airflow_datamove.operators.routed_copy import RoutedCopy
 from airflow_datamove.quantity import format_rate, format_size, parse_size
-from airflow_datamove.scheduling.copy_options import options_of
 from airflow_datamove.spec.request import CopyRequest
-from airflow_datamove.stores.registry import open_store
-from airflow_datamove.transfer.copy import prepare_copy
-from airflow_datamove.transfer.measure import Asked, measure_asked
-from airflow_datamove.transfer.options import Route, Verify
+from airflow_datamove.transfer.options import Route
 from airflow_datamove.transfer.progress import Progress
-from airflow_datamove.transfer.route import NO_CLUSTER, RouteDecision, choose_route
+from airflow_datamove.transfer.route import RouteDecision
 from airflow_datamove.transfer.throttle import Throttle
 
 _LOG_EVERY = 10.0
@@ -67,84 +63,52 @@ class SizeRoutedCopyOperator(DistCpOperator):
         self.threads = threads
 
     def execute(self, context: Context) -> Any:
-        """Measures, chooses the route, and copies or hands over."""
+        """Measures, chooses the route, and copies or hands over; or works on what waits in the ledger."""
         with failing_as_airflow():
+            if self.posted and is_from_ledger(context["dag_run"].conf):
+                return LeasedCopies(self, context).work()
             request = self.requested(context)
-            decision = None
-            if self._may_be_distcps(request):
-                decision = self._measured(request)
-                if decision.route is Route.DISTCP:
-                    self.log.info("Route %s, because %s", decision.route, decision.reason)
-                    if self.hand_over:
-                        return [self._handed_over(request, decision)]
-                    return self.copy_by_distcp(context, request, decision.reason)
+            decision = self.routed().measured(request)
+            if decision is not None and decision.route is Route.DISTCP:
+                self.log.info("Route %s, because %s", decision.route, decision.reason)
+                if self.hand_over:
+                    return [{"request": request.model_dump(), "reason": decision.reason}]
+                return self.copy_by_distcp(context, request, decision.reason)
             report = self._copy(context, request, decision)
             return [] if self.hand_over else report
 
-    def _may_be_distcps(self, request: CopyRequest) -> bool:
-        """Whether the source must be measured before anything is compared. Elsewhere the comparison tells the size."""
-        if Route(request.route) not in (Route.AUTO, Route.DISTCP):
-            return False
-        return Route(request.route) is Route.DISTCP or not self._distcp_obstacle(request)
+    def routed(self, **shared: Any) -> RoutedCopy:
+        """What copies for this task.
 
-    def _measured(self, request: CopyRequest) -> RouteDecision:
-        source, destination = Address.parse(request.source), Address.parse(request.destination)
-        connections = AirflowConnections()
-        with open_store(source, connections) as store, open_store(destination, connections) as there:
-            enough = parse_size(self.threshold)
-            asked = measure_asked(store, source, options_of(request), connections, enough_bytes=enough)
-            return self._choose(request, asked, server_side=there.can_copy_from(store))
-
-    def _choose(self, request: CopyRequest, measure: Asked, *, server_side: bool) -> RouteDecision:
-        return choose_route(
-            files=measure.files,
-            bytes=measure.bytes,
+        :param shared: connections and stores that many copies share.
+        """
+        return RoutedCopy(
             threshold=parse_size(self.threshold),
-            distcp_obstacle=self._distcp_obstacle(request),
-            server_side=server_side,
-            requested=Route(request.route),
-            whole=measure.whole,
+            hadoop_conn_id=self.hadoop_conn_id,
+            threads=self.threads,
+            server_side_counts=self.limits is not None and self.limits.server_side,
+            **shared,
         )
 
-    def _distcp_obstacle(self, request: CopyRequest) -> str:
-        if not self.hadoop_conn_id:
-            return NO_CLUSTER
-        source, destination = Address.parse(request.source), Address.parse(request.destination)
-        connections = AirflowConnections()
-        plain = is_plain(connections.get(self.hadoop_conn_id))
-        return obstacle(source, destination, options_of(request), connections, plain=plain)
+    @property
+    def cancelled(self) -> threading.Event:
+        """Set once the task is to end."""
+        return self._cancelled
 
     def _copy(self, context: Context, request: CopyRequest, decision: RouteDecision | None) -> dict[str, Any]:
-        rate = self.rate(request, distcp=False)
-        options = options_of(request, threads=self.threads, rate=rate)
-        source, destination = Address.parse(request.source), Address.parse(request.destination)
         try:
-            with prepare_copy(
-                source, destination, AirflowConnections(), options, cancelled=self._cancelled
-            ) as prepared:
-                if decision is None:
-                    measure = Asked(prepared.plan.files, prepared.plan.directories, prepared.plan.bytes)
-                    decision = self._choose(request, measure, server_side=prepared.server_side)
-                self.log.info("Route %s, because %s", decision.route, decision.reason)
-                counts = self.limits is not None and self.limits.server_side
-                if decision.route is Route.SERVER_SIDE and not counts and options.verify is not Verify.READ_BACK:
-                    rate = None  # the bytes do not pass the link
-                self.log.info("Copying at no more than %s", format_rate(rate) if rate else "the machine's speed")
-                report = prepared.carry_out(
-                    throttle=Throttle(rate),
-                    route=decision.route,
-                    reason=decision.reason,
-                    progress=_Shown(self, context),
-                    cancelled=self._cancelled,
-                )
+            report = self.routed().copy(
+                request,
+                decision,
+                Throttle(self.rate(request, distcp=False)),
+                progress=_Shown(self, context),
+                cancelled=self._cancelled,
+            )
         except (CopyFailed, Cancelled) as error:
             if error.report is not None:
                 leave_report(context, error.report, request)
             raise
         return leave_report(context, report, request)
-
-    def _handed_over(self, request: CopyRequest, decision: RouteDecision) -> dict[str, Any]:
-        return {"request": request.model_dump(), "reason": decision.reason}
 
 
 class _Shown:

@@ -20,11 +20,12 @@ from airflow_datamove.errors import Cancelled, DistCpFailed, TrackingLost, Verif
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.hooks.hadoop import HadoopHook
+from airflow_datamove.operators.leased_job import LeasedJob
 from airflow_datamove.operators.leave_report import leave_report
 from airflow_datamove.operators.memory import remember, remembered
 from airflow_datamove.operators.patience import find_cluster, having_found_cluster
 from airflow_datamove.operators.rendered import request_values
-from airflow_datamove.operators.tag import tag_of
+from airflow_datamove.operators.tag import tag_of, tag_of_request
 from airflow_datamove.operators.yarn_link import YarnApplicationLink
 from airflow_datamove.quantity import format_rate, parse_rate
 from airflow_datamove.scheduling.admission import admit
@@ -33,7 +34,7 @@ from airflow_datamove.scheduling.limits import Limits
 from airflow_datamove.spec.request import CopyRequest, read_request
 from airflow_datamove.stores.registry import open_store
 from airflow_datamove.transfer.measure import Asked, measure_asked
-from airflow_datamove.triggers.distcp import DistCpTrigger
+from airflow_datamove.triggers.distcp import CANCELLED, DistCpTrigger
 
 _ASKED_FOR = {"reason": "DistCp was asked for"}
 
@@ -60,9 +61,9 @@ class DistCpOperator(BaseOperator):
     :param properties: Hadoop properties of the job, from a short list.
     :param limits: what the tenant may do; nothing is checked without them.
     :param lane: the lane of the DAG.
-    :param handed_over: ``{"request": ..., "reason": ...}`` from a :class:`SizeRoutedCopyOperator` with ``hand_over``,
-        instead of the fields above. It is not templated: Airflow renders what a mapped task gets in a templated field,
-        and a name that looks like a template must stay a name.
+    :param handed_over: ``{"request": ..., "reason": ..., "ledger_id": ...}`` from a :class:`SizeRoutedCopyOperator`
+        with ``hand_over``, instead of the fields above. It is not templated: Airflow renders what a mapped task gets in
+        a templated field, and a name that looks like a template must stay a name.
     :param poll_interval: seconds between two looks at the job.
     :param deferrable: wait in the triggerer, holding no worker.
 
@@ -135,10 +136,9 @@ class DistCpOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Submits the job, or joins it, and waits for it."""
+        reason = str((self.handed_over or _ASKED_FOR)["reason"])
         with failing_as_airflow():
-            return self.copy_by_distcp(
-                context, self.requested(context), str((self.handed_over or _ASKED_FOR)["reason"])
-            )
+            return self._leased(context).work(lambda: self.copy_by_distcp(context, self.requested(context), reason))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any], ref: dict[str, Any], reason: str) -> Any:
         """The job has ended: verify, and report.
@@ -149,9 +149,19 @@ class DistCpOperator(BaseOperator):
         with failing_as_airflow():
             if event["state"] == "LOST":
                 raise TrackingLost(str(event["message"]), remedy="A retry will find the job by its tag")
+            leased = self._leased(context)
+            if event["state"] == CANCELLED:
+                leased.cancelled(str(event["message"]))
             hook = HadoopHook(self.hadoop_conn_id)
             self.application_url = hook.application_url(ref["application_id"])
-            return self._finish(context, hook.get_conn(), ref, reason)
+            return leased.work(lambda: self._finish(context, hook.get_conn(), ref, reason))
+
+    def _leased(self, context: Context) -> LeasedJob:
+        return LeasedJob(context, self._ledger_id, self._cancelled.set)
+
+    @property
+    def _ledger_id(self) -> str:
+        return str((self.handed_over or {}).get("ledger_id", ""))
 
     def on_kill(self) -> None:
         """Stops the client that submits, and the job if it has not been handed over yet."""
@@ -267,7 +277,10 @@ class DistCpOperator(BaseOperator):
         if deferred:
             self.defer(
                 trigger=DistCpTrigger(
-                    hadoop_conn_id=self.hadoop_conn_id, ref=ref.to_dict(), poll_interval=self.poll_interval
+                    hadoop_conn_id=self.hadoop_conn_id,
+                    ref=ref.to_dict(),
+                    poll_interval=self.poll_interval,
+                    ledger_id=self._ledger_id,
                 ),
                 method_name="execute_complete",
                 kwargs={"ref": ref.to_dict(), "reason": reason},
@@ -288,7 +301,9 @@ class DistCpOperator(BaseOperator):
             source=Address.parse(request.source),
             destination=Address.parse(request.destination),
             options=options_of(request),
-            tag=tag_of(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.max_tries),
+            tag=tag_of_request(self._ledger_id)
+            if self._ledger_id
+            else tag_of(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.max_tries),
             name=f"{ti.dag_id} {ti.run_id}"[:200],
             maps=maps,
             bandwidth=bandwidth,

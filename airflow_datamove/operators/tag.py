@@ -1,4 +1,4 @@
-"""By what a task's DistCp job is found again: :func:`tag_of`."""
+"""By what a DistCp job is found again: :func:`tag_of` a task, :func:`tag_of_request`."""
 
 from __future__ import annotations
 
@@ -11,5 +11,13 @@ def tag_of(dag_id: str, run_id: str, task_id: str, map_index: int | None, max_tr
     :param max_tries: what Airflow raises when a task is cleared (``clear_task_instances``: tries so far plus retries),
         and at no other time.
     """
-    key = "\0".join((dag_id, run_id, task_id, str(map_index), str(max_tries)))
-    return f"datamove-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    return _tag(dag_id, run_id, task_id, str(map_index), str(max_tries))
+
+
+def tag_of_request(id: str) -> str:
+    """The YARN tag of a request of the ledger: the same in whatever run it is worked on."""
+    return _tag("ledger", id)
+
+
+def _tag(*key: str) -> str:
+    return f"datamove-{hashlib.sha256(chr(0).join(key).encode()).hexdigest()[:32]}"

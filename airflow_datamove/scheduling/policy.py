@@ -14,6 +14,7 @@ from airflow import settings
 from airflow.policies import hookimpl
 
 from airflow_datamove.scheduling.admission import admit
+from airflow_datamove.scheduling.leased_runs import is_from_ledger
 from airflow_datamove.scheduling.limits import Limits, priority_weight
 from airflow_datamove.spec.request import HIGHEST_PRIORITY, CopyRequest, read_request
 
@@ -36,7 +37,7 @@ def task_instance_mutation_hook(task_instance: TaskInstance, dag_run: DagRun | N
         return
     conf = dag_run.conf if isinstance(dag_run.conf, dict) else {}
     limits, lane, distcp = Limits.from_dict(carried["limits"]), str(carried["lane"]), bool(carried["distcp"])
-    if _is_being_posted(task_instance, dag_run):
+    if _is_being_posted(task_instance, dag_run) and not is_from_ledger(conf):
         admit(read_request(conf), limits, lane=lane)
     task_instance.priority_weight = priority_weight(lane, _whole(conf.get("priority"), _default("priority")))
     task_instance.pool_slots = limits.clamp_slots(_whole(conf.get("slots"), None), distcp=distcp, lane=lane)

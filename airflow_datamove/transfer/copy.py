@@ -17,6 +17,7 @@ from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.contract import Store
 from airflow_datamove.stores.registry import open_store
+from airflow_datamove.stores.shared import Opener
 from airflow_datamove.transfer.compare import compare
 from airflow_datamove.transfer.manifest import read_manifest
 from airflow_datamove.transfer.naming import naming
@@ -87,10 +88,12 @@ def prepare_copy(
     options: CopyOptions,
     *,
     cancelled: threading.Event | None = None,
+    opened: Opener = open_store,
 ) -> Iterator[PreparedCopy]:
     """Opens both ends and compares them; writes nothing.
 
     :param cancelled: once it is set, the comparison ends with Cancelled.
+    :param opened: opens the two ends; by default they are this copy's own.
 
     :raises Refused: for a mirror that would delete too much.
     :raises NotSupported: if the destination cannot be written to, or cannot publish files together.
@@ -98,8 +101,8 @@ def prepare_copy(
     """
     started = time.monotonic()
     with ExitStack() as stack:
-        source_store = stack.enter_context(open_store(source, connections))
-        destination_store = stack.enter_context(open_store(destination, connections))
+        source_store = stack.enter_context(opened(source, connections))
+        destination_store = stack.enter_context(opened(destination, connections))
         if destination_store.capabilities.read_only:
             raise NotSupported("nothing can be written there", path=str(destination), remedy="Choose another place")
         together = options.publish is Publish.TOGETHER

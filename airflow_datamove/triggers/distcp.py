@@ -14,27 +14,39 @@ from airflow_datamove.distcp.job import DistCpJob, JobProgress, JobRef
 from airflow_datamove.errors import DatamoveError
 from airflow_datamove.hooks.connections import FetchedConnections
 from airflow_datamove.quantity import format_size
+from airflow_datamove.triggers.request_watch import RequestWatch
+
+CANCELLED = "CANCELLED"
+"""The state of the event when somebody has cancelled the request."""
 
 
 class DistCpTrigger(BaseTrigger):
     """Fires once, when the job has ended or can no longer be asked after.
 
-    The event is ``{"state": YARN's final status or "LOST", "message": diagnostics}``.
+    The event is ``{"state": YARN's final status, "LOST" or "CANCELLED", "message": diagnostics}``.
 
     :param hadoop_conn_id: connection of type ``hadoop``.
     :param ref: :meth:`JobRef.to_dict` of the job.
     :param poll_interval: seconds between two looks; all triggers of one process and cluster look together.
     :param kill_on_cancel: ends the YARN application when a person ends the task.
+    :param ledger_id: the request in the ledger, if it has one: its progress is shown there, and a cancel is heard.
     """
 
     def __init__(
-        self, *, hadoop_conn_id: str, ref: dict[str, Any], poll_interval: float = 2.0, kill_on_cancel: bool = True
+        self,
+        *,
+        hadoop_conn_id: str,
+        ref: dict[str, Any],
+        poll_interval: float = 2.0,
+        kill_on_cancel: bool = True,
+        ledger_id: str = "",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.hadoop_conn_id = hadoop_conn_id
         self.ref = ref
         self.poll_interval = poll_interval
         self.kill_on_cancel = kill_on_cancel
+        self.ledger_id = ledger_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments, from which any triggerer makes this trigger again."""
@@ -45,16 +57,22 @@ class DistCpTrigger(BaseTrigger):
                 "ref": self.ref,
                 "poll_interval": self.poll_interval,
                 "kill_on_cancel": self.kill_on_cancel,
+                "ledger_id": self.ledger_id,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Asks the resource manager, together with all other triggers of this process, until the job has ended."""
         job, ref, shown = await self._job(), JobRef.from_dict(self.ref), None
+        watch = await RequestWatch.of(self.ledger_id)
         try:
             async for progress in follow(job, ref, self.poll_interval):
                 if progress.finished:
                     yield TriggerEvent({"state": progress.final_status, "message": progress.diagnostics})
+                    return
+                if await watch.wants_cancel(progress):
+                    await asyncio.to_thread(job.kill, ref)
+                    yield TriggerEvent({"state": CANCELLED, "message": f"{ref.application_id} was killed"})
                     return
                 if (line := describe(progress)) != shown:
                     self.log.info("%s: %s", ref.application_id, line)

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_datamove.address import carries_credential
 from airflow_datamove.errors import WrongUse
+from airflow_datamove.scheduling.leased_runs import LEASED_CONF
 from airflow_datamove.spec.request import read_request
 
 _COPY_RUNS = re.compile(r".*/api/v2/dags/[a-z0-9_-]+\.copy\.(urgent|normal|bulk)/dagRuns/?")
@@ -68,7 +69,7 @@ def _unsound(body: bytes) -> str:
     if any(carries_credential(text) for text in _texts(values)):
         return _CREDENTIAL
     conf = values.get("conf") if isinstance(values, dict) else None
-    if not isinstance(conf, dict):
+    if not isinstance(conf, dict) or conf == LEASED_CONF:
         return ""
     try:
         read_request(conf)

@@ -47,8 +47,9 @@ def _decided(source: str, **options: Any) -> RouteDecision:
     )
     context: Any = {}
     request = operator.requested(context)
-    assert operator._may_be_distcps(request)
-    return operator._measured(request)
+    decision = operator.routed().measured(request)
+    assert decision is not None
+    return decision
 
 
 @pytest.mark.parametrize(

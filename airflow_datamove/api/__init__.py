@@ -1,0 +1,1 @@
+"""``/datamove`` in Airflow's API server: requests are put in, looked at and changed."""

@@ -1,0 +1,69 @@
+"""Keeps a lease alive while its requests are worked on: :class:`LeaseKeeper`."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from airflow_datamove.errors import LedgerUnavailable
+from airflow_datamove.ledger.give_back import SECONDS_TO_LIVE
+from airflow_datamove.ledger.lease import Lease
+
+BEAT = 1.0
+"""Seconds between two looks at what somebody wants cancelled: a cancel stops the bytes within two."""
+
+_log = logging.getLogger(__name__)
+
+
+class LeaseKeeper:
+    """Beats from a thread of its own, tells how far the requests are, and hears which of them are to end.
+
+    :param progress: id -> what is to be shown.
+    :param end: is told the ids of requests that somebody wants cancelled, or that are no longer ours.
+    """
+
+    def __init__(
+        self,
+        lease: Lease,
+        progress: Callable[[], Mapping[str, Mapping[str, Any]]],
+        end: Callable[[Iterable[str]], None],
+        *,
+        every: float = BEAT,
+    ) -> None:
+        self._lease, self._progress, self._end, self._every = lease, progress, end, every
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+        self.lost = False
+        """The lease is gone: whatever we still do, nothing of it may be told."""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        heard = time.monotonic()
+        while not self._stopped.wait(self._every):
+            shown = self._progress()
+            try:
+                beat = self._lease.beat(shown)
+            except LedgerUnavailable as error:
+                if time.monotonic() - heard > SECONDS_TO_LIVE:
+                    _log.warning("%s. Others may have our requests by now; what we finish will tell", error)
+                continue
+            heard = time.monotonic()
+            if beat.lost:
+                _log.warning("The lease %s is gone: another try has our requests", self._lease.id)
+                self.lost = True
+                self._end(shown)
+            self._end(beat.cancelling)
+            self._end(set(shown) - beat.held)

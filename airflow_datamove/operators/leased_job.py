@@ -1,0 +1,80 @@
+"""A DistCp task's hold on the request that a leased run has handed over to it: :class:`LeasedJob`.
+
+No missing heartbeat gives it back: the job lives on YARN, and Airflow tries the task again when its worker dies.
+Only the end of the run does, and whoever takes the request then finds the job by the same tag.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_datamove.errors import Cancelled, DatamoveError, LedgerUnavailable
+from airflow_datamove.hooks.ledger import LedgerHook
+from airflow_datamove.ledger.lease import Ended, Lease
+from airflow_datamove.ledger.tables import CANCELLED, DONE, FAILED, HANDLED
+from airflow_datamove.operators.lease_keeper import LeaseKeeper
+
+_log = logging.getLogger(__name__)
+
+
+class LeasedJob:
+    """The request, if the task has one from the ledger.
+
+    :param id: its id; empty: the task works for itself.
+    :param cancel: ends the work of this process.
+    """
+
+    def __init__(self, context: Context, id: str, cancel: Callable[[], None]) -> None:
+        self._id, self._cancel = id, cancel
+        ti = context["ti"]
+        self._last_try = ti.try_number > ti.max_tries
+        if id:
+            task = f"{ti.task_id}/{ti.map_index}"
+            self._lease = Lease(LedgerHook().get_conn(), ti.dag_id, ti.run_id, task, ti.try_number)
+
+    def work(self, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Does the work, and tells the ledger how it ended.
+
+        :param do: gives the report.
+        :raises AirflowSkipException: if the request is no longer the run's.
+        """
+        if not self._id:
+            return do()
+        if not self._lease.adopt(self._id, waits=True):
+            raise AirflowSkipException(f"request {self._id} is no longer this run's")
+        try:
+            with LeaseKeeper(self._lease, dict, lambda ids: self._cancel() if self._id in set(ids) else None):
+                report = do()
+        except Cancelled as error:
+            if self._is_to_be_cancelled():
+                self.cancelled(str(error))
+            raise
+        except DatamoveError as error:
+            if not error.retryable or self._last_try:
+                self._tell(Ended(self._id, FAILED, {}, str(error)))
+            raise
+        self._tell(Ended(self._id, HANDLED if report.get("failed") else DONE, report))
+        return report
+
+    def cancelled(self, why: str) -> None:
+        """The request was cancelled, as somebody wanted.
+
+        :raises AirflowSkipException: always: the task has nothing more to do, and nothing went wrong.
+        """
+        self._tell(Ended(self._id, CANCELLED, {}, why))
+        raise AirflowSkipException(f"request {self._id} was cancelled")
+
+    def _is_to_be_cancelled(self) -> bool:
+        try:
+            return self._id in self._lease.beat().cancelling
+        except LedgerUnavailable:
+            return False
+
+    def _tell(self, ended: Ended) -> None:
+        if self._lease.finish([ended]):
+            _log.warning("Request %s was no longer ours when it ended", self._id)
