@@ -15,7 +15,7 @@ from airflow_datamove.ledger.submit import NewRequest
 from airflow_datamove.quantity import parse_duration
 from airflow_datamove.scheduling.admission import admit
 from airflow_datamove.spec.fields import LANES
-from airflow_datamove.spec.request import CopyRequest, read_request
+from airflow_datamove.spec.request import conf_of, read_request
 
 _OURS = ("tenant", "idempotency_key", "deadline", "join")
 _LONGEST_KEY = 200
@@ -92,11 +92,6 @@ class Incoming:
         if (tenant, lane) not in self._may:
             self._may[tenant, lane] = may(self.user, "POST", tenant, lane)
         return self._may[tenant, lane]
-
-
-def conf_of(request: CopyRequest) -> dict[str, Any]:
-    """What a request says, without what it leaves out: read again, it is the same request."""
-    return request.model_dump(exclude_defaults=True, exclude={"lane"})
 
 
 def _deadline(value: Any) -> int | None:

@@ -74,7 +74,9 @@ class Ledger:
             yield
         except DBAPIError as error:
             if _lacks_tables(error):
-                raise LedgerUnavailable(f"the ledger at {self.name} has no tables", remedy=_MIGRATE) from error
+                raise LedgerUnavailable(
+                    f"the ledger at {self.name} lacks tables or columns", remedy=_MIGRATE
+                ) from error
             if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
                 raise LedgerUnavailable(f"the ledger at {self.name} does not answer: {_cause(error)}") from error
             raise
@@ -91,7 +93,12 @@ def _cause(error: DBAPIError) -> str:
 
 def _lacks_tables(error: DBAPIError) -> bool:
     """In the words of SQLite, PostgreSQL and MariaDB."""
-    return bool(re.search(r"no such table|relation \S+ does not exist|Table \S+ doesn't exist", str(error.orig)))
+    return bool(
+        re.search(
+            r"no such (table|column)|(relation|column) \S+ does not exist|Table \S+ doesn't exist|Unknown column",
+            str(error.orig),
+        )
+    )
 
 
 def _settings(kind: str, pooled: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, or_, selec
 from airflow_datamove.ledger.clock import now_ms
 from airflow_datamove.ledger.database import Ledger
 from airflow_datamove.ledger.lease import PENDING_AGAIN
-from airflow_datamove.ledger.tables import CANCELLED, DEAD, IS_RUNNING, PENDING, lease, request
+from airflow_datamove.ledger.tables import CANCELLED, DEAD, FAILED, IS_RUNNING, PENDING, lease, request
 
 SECONDS_TO_LIVE = 60
 """Without a beat."""
@@ -63,9 +63,14 @@ def _unknown() -> ColumnElement[bool]:
 def _of(connection: Connection, leases: list[str], so_far: GivenBack) -> GivenBack:
     held = and_(request.c.lease.in_(leases), IS_RUNNING)
     deaths = request.c.deaths + 1
-    over = or_(deaths >= MOST_DEATHS, request.c.cancelling.is_(True))
+    over = or_(deaths >= MOST_DEATHS, request.c.cancelling.is_(True), request.c.native.is_(True))
     # MariaDB computes from left to right with what it has just set: the deaths come last.
-    state = case((request.c.cancelling.is_(True), CANCELLED), (deaths >= MOST_DEATHS, DEAD), else_=PENDING)
+    state = case(
+        (request.c.cancelling.is_(True), CANCELLED),
+        (request.c.native.is_(True), FAILED),
+        (deaths >= MOST_DEATHS, DEAD),
+        else_=PENDING,
+    )
     before = connection.execute(
         select(state.label("state")).where(held).with_for_update()
     ).scalars().all()  # fmt: skip
@@ -74,7 +79,10 @@ def _of(connection: Connection, leases: list[str], so_far: GivenBack) -> GivenBa
         .where(held)
         .ordered_values(
             (request.c.state, state),
-            (request.c.error, case((deaths >= MOST_DEATHS, _DEAD), else_=request.c.error)),
+            (
+                request.c.error,
+                case((request.c.native.is_(True), _GONE), (deaths >= MOST_DEATHS, _DEAD), else_=request.c.error),
+            ),
             (
                 request.c.ended_at,
                 case((over, now_ms()), else_=None),
@@ -91,4 +99,5 @@ def _of(connection: Connection, leases: list[str], so_far: GivenBack) -> GivenBa
     )
 
 
+_GONE = "its run in Airflow ended without a word; clear it there to try again"
 _DEAD = f"{MOST_DEATHS} workers died while they had it. Look at their logs, then retry or cancel it"

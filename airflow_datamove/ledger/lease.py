@@ -201,14 +201,7 @@ class Lease:
         with self.ledger.begin() as connection:
             if not self._still(connection, [id]):
                 return False
-            handed = _handed(self.run_id, id)
-            connection.execute(update(request).where(request.c.id == id).values(lease=handed))
-            connection.execute(delete(lease).where(lease.c.lease == handed))
-            connection.execute(
-                insert(lease).values(
-                    lease=handed, dag_id=self.dag_id, run_id=self.run_id, beat_at=now_ms(), handed=True
-                )
-            )
+            lease_handed(connection, id, self.dag_id, self.run_id)
         return True
 
     def adopt(self, id: str, *, waits: bool = False) -> bool:
@@ -271,6 +264,14 @@ class Lease:
             .where(request.c.id.in_(ids), request.c.lease == self.id, IS_RUNNING)
             .with_for_update()
         ).all()
+
+
+def lease_handed(connection: Connection, id: str, dag_id: str, run_id: str) -> None:
+    """Leaves a running request to whichever task of the run adopts it."""
+    handed = _handed(run_id, id)
+    connection.execute(update(request).where(request.c.id == id).values(lease=handed))
+    connection.execute(delete(lease).where(lease.c.lease == handed))
+    connection.execute(insert(lease).values(lease=handed, dag_id=dag_id, run_id=run_id, beat_at=now_ms(), handed=True))
 
 
 def look_after(ledger: Ledger, id: str, progress: Mapping[str, Any]) -> bool:

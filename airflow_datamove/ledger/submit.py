@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import uuid6
-from sqlalchemy import Connection, Insert, func, literal, select, update
+from sqlalchemy import Connection, Insert, func, insert, literal, select, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from airflow_datamove.errors import QueueFull
+from airflow_datamove.errors import QueueFull, StoreUnavailable
 from airflow_datamove.ledger.clock import now_ms
 from airflow_datamove.ledger.database import Ledger
-from airflow_datamove.ledger.tables import IS_PENDING, PENDING, request
+from airflow_datamove.ledger.lease import lease_handed
+from airflow_datamove.ledger.tables import IS_PENDING, PENDING, RUNNING, request
 
 STEP = 600_000
 """Milliseconds of waiting that count as much as one priority: what has waited for ten minutes more goes before what is
@@ -76,6 +77,34 @@ def submit(ledger: Ledger, requests: Sequence[NewRequest], *, most: Mapping[str,
         answers = [Submitted(row["id"]) if row["id"] in kept else _standing_for(connection, row) for row in rows]
         _check_most(connection, most or {}, {each.tenant for each in requests} if kept else set())
     return answers
+
+
+def record(ledger: Ledger, new: NewRequest, dag_id: str, run_id: str) -> str:
+    """Records a request that was posted to Airflow itself, as running; a run that is tried again has its row already.
+
+    :return: its id, which a task of the run takes by :meth:`~airflow_datamove.ledger.lease.Lease.adopt`.
+    :raises StoreUnavailable: if another request is writing to its destination now.
+    """
+    with ledger.begin() as connection:
+        now = int(connection.scalar(select(now_ms())) or 0)
+        target = target_of(new.destination)
+        other = select(request.c.id).where(
+            request.c.writing == target, ~((request.c.run_id == run_id) & request.c.native.is_(True))
+        )
+        if found := connection.scalar(other):
+            raise StoreUnavailable(f"request {found} is writing to {new.destination} now", remedy="A retry looks again")
+        id = connection.scalar(select(request.c.id).where(request.c.run_id == run_id, request.c.native.is_(True)))
+        running = {"state": RUNNING, "run_id": run_id, "writing": target, "started_at": now, "ended_at": None}
+        running |= {"native": True, "cancelling": False, "error": None}
+        if id is None:
+            row = {**_row(new, now), **running, "twin": None, "tries": 1}
+            id = row["id"]
+            connection.execute(insert(request), [row])
+        else:
+            again = update(request).where(request.c.id == id)
+            connection.execute(again.values(**running, tries=request.c.tries + 1))
+        lease_handed(connection, id, dag_id, run_id)
+    return str(id)
 
 
 def _row(new: NewRequest, now: int) -> dict[str, Any]:

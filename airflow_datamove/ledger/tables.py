@@ -56,6 +56,7 @@ request = Table(
     Column("tries", Integer, nullable=False, default=0),
     Column("deaths", Integer, nullable=False, default=0, comment="tries whose worker died"),
     Column("cancelling", Boolean, nullable=False, default=False),
+    Column("native", Boolean, nullable=False, default=False, comment="posted to Airflow itself, and recorded here"),
     Column("joined", Integer, nullable=False, default=0, comment="how often it was submitted again while pending"),
     Column("size", BigInteger, comment="bytes of the source, where somebody knows"),
     Column("route", String(12), nullable=False, default=""),

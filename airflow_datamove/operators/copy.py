@@ -13,7 +13,9 @@ from airflow_datamove.errors import Cancelled, CopyFailed
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.operators.distcp import DistCpOperator
 from airflow_datamove.operators.leased_copies import LeasedCopies, is_from_ledger
+from airflow_datamove.operators.leased_job import LeasedJob
 from airflow_datamove.operators.leave_report import leave_report
+from airflow_datamove.operators.recorded import recorded
 from airflow_datamove.operators.routed_copy import RoutedCopy
 from airflow_datamove.quantity import format_rate, format_size, parse_size
 from airflow_datamove.spec.request import CopyRequest
@@ -68,14 +70,27 @@ class SizeRoutedCopyOperator(DistCpOperator):
             if self.posted and is_from_ledger(context["dag_run"].conf):
                 return LeasedCopies(self, context).work()
             request = self.requested(context)
-            decision = self.routed().measured(request)
-            if decision is not None and decision.route is Route.DISTCP:
-                self.log.info("Route %s, because %s", decision.route, decision.reason)
-                if self.hand_over:
-                    return [{"request": request.model_dump(), "reason": decision.reason}]
-                return self.copy_by_distcp(context, request, decision.reason)
-            report = self._copy(context, request, decision)
-            return [] if self.hand_over else report
+            posted = self.posted and self.limits is not None
+            id = recorded(context, request, self.limits.tenant, self.lane) if posted and self.limits else ""
+            handed: list[dict[str, Any]] = []
+            report = LeasedJob(context, id, self._cancelled.set).work(
+                lambda: self._routed(context, request, id, handed)
+            )
+            return handed if self.hand_over else report
+
+    def _routed(
+        self, context: Context, request: CopyRequest, id: str, handed: list[dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        """The report; ``None`` where DistCp gets the request from another task, by what stands in ``handed`` then."""
+        decision = self.routed().measured(request)
+        if decision is None or decision.route is not Route.DISTCP:
+            return self._copy(context, request, decision)
+        self.log.info("Route %s, because %s", decision.route, decision.reason)
+        if not self.hand_over:
+            report: dict[str, Any] = self.copy_by_distcp(context, request, decision.reason)
+            return report
+        handed.append({"request": request.model_dump(), "reason": decision.reason, "ledger_id": id, "native": True})
+        return None
 
     def routed(self, **shared: Any) -> RoutedCopy:
         """What copies for this task.

@@ -302,7 +302,7 @@ class DistCpOperator(BaseOperator):
             destination=Address.parse(request.destination),
             options=options_of(request),
             tag=tag_of_request(self._ledger_id)
-            if self._ledger_id
+            if self._ledger_id and not (self.handed_over or {}).get("native")
             else tag_of(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.max_tries),
             name=f"{ti.dag_id} {ti.run_id}"[:200],
             maps=maps,

@@ -1,6 +1,6 @@
-"""A DistCp task's hold on the request that a leased run has handed over to it: :class:`LeasedJob`.
+"""A task's hold on one request, its run's own or one that was handed over to it: :class:`LeasedJob`.
 
-No missing heartbeat gives it back: the job lives on YARN, and Airflow tries the task again when its worker dies.
+No missing heartbeat gives it back: Airflow tries the task again when its worker dies, and a DistCp job lives on YARN.
 Only the end of the run does, and whoever takes the request then finds the job by the same tag.
 """
 
@@ -37,10 +37,10 @@ class LeasedJob:
             task = f"{ti.task_id}/{ti.map_index}"
             self._lease = Lease(LedgerHook().get_conn(), ti.dag_id, ti.run_id, task, ti.try_number)
 
-    def work(self, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def work(self, do: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
         """Does the work, and tells the ledger how it ended.
 
-        :param do: gives the report.
+        :param do: gives the report; ``None``: the request goes to another task of the run.
         :raises AirflowSkipException: if the request is no longer the run's.
         """
         if not self._id:
@@ -58,6 +58,9 @@ class LeasedJob:
             if not error.retryable or self._last_try:
                 self._tell(Ended(self._id, FAILED, {}, str(error)))
             raise
+        if report is None:
+            self._lease.hand_over(self._id)
+            return None
         self._tell(Ended(self._id, HANDLED if report.get("failed") else DONE, report))
         return report
 

@@ -91,6 +91,11 @@ class CopyRequest(Model):
     part_size: Annotated[Size | None, Field(description="Of the parts of large files; usually left out")] = None
 
 
+def conf_of(request: CopyRequest) -> dict[str, Any]:
+    """What a request says, without what it leaves out and without its lane: read again, it is the same request."""
+    return request.model_dump(exclude_defaults=True, exclude={"lane"})
+
+
 def read_request(values: Any) -> CopyRequest:
     """Reads the conf of a run; an optional field that the UI's form left empty is as good as not there.
 

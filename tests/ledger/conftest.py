@@ -22,7 +22,7 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     yield {
         "sqlite": f"sqlite:///{tmp_path_factory.mktemp('ledger')}/ledger.db",
         "postgres": _own_database(postgres["dsn"].replace("postgresql://", "postgresql+psycopg://")),
-        "mariadb": mariadb["url"],
+        "mariadb": _emptied(mariadb["url"]),
     }
     stop("mariadb", STATE)
     stop("postgres", STATE)
@@ -35,6 +35,15 @@ def _own_database(url: str) -> str:
         connection.execute(text("CREATE DATABASE ledger"))
     engine.dispose()
     return f"{url.rpartition('/')[0]}/ledger"
+
+
+def _emptied(url: str) -> str:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        connection.execute(text("DROP DATABASE ledger"))
+        connection.execute(text("CREATE DATABASE ledger CHARACTER SET utf8mb4"))
+    engine.dispose()
+    return url
 
 
 @pytest.fixture(params=DATABASES)

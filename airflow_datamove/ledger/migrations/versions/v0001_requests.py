@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("deaths", sa.Integer(), nullable=False, comment="tries whose worker died"),
         sa.Column("cancelling", sa.Boolean(), nullable=False),
+        sa.Column("native", sa.Boolean(), nullable=False, comment="posted to Airflow itself, and recorded here"),
         sa.Column("joined", sa.Integer(), nullable=False, comment="how often it was submitted again while pending"),
         sa.Column("size", sa.BigInteger(), nullable=True, comment="bytes of the source, where somebody knows"),
         sa.Column("route", sa.String(length=12), nullable=False),
