@@ -38,4 +38,6 @@ fi
 "$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements/dev.lock.txt
 # setuptools comes from the lock, so nothing unchecked is fetched to build with.
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+# What is left of the build would be a second distribution of this name for who starts Python here.
+rm -rf ./*.egg-info
 sum >"$stamp"

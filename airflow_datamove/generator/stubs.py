@@ -76,8 +76,9 @@ def write_stubs(source: Path, target: Path) -> bool:
     dags_of(folder, file="")
     if broken_platform:
         folder.mistakes = [*broken_platform, *(m for m in folder.mistakes if m.file != PLATFORM_FILE)]
-    _write(target / KEEPER, _KEEPS)
-    wanted.add(KEEPER)
+    if folder.tenants:
+        _write(target / KEEPER, _KEEPS)
+        wanted.add(KEEPER)
     for name in folder.tenants:
         stub = Path(f"{name}.py")
         of_tenant = _fingerprint(target, [target / PLATFORM_FILE, *_yaml_below(target / TENANTS_FOLDER / name)])

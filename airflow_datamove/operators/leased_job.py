@@ -31,9 +31,9 @@ class LeasedJob:
 
     def __init__(self, context: Context, id: str, cancel: Callable[[], None]) -> None:
         self._id, self._cancel = id, cancel
-        ti = context["ti"]
-        self._last_try = ti.try_number > ti.max_tries
         if id:
+            ti = context["ti"]
+            self._last_try = ti.try_number > ti.max_tries
             task = f"{ti.task_id}/{ti.map_index}"
             self._lease = Lease(LedgerHook().get_conn(), ti.dag_id, ti.run_id, task, ti.try_number)
 
