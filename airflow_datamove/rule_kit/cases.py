@@ -11,9 +11,16 @@ from airflow_datamove.rule_kit.model import PATTERNS, Case, Tree
 from airflow_datamove.transfer.options import Overwrite
 
 _EVERYWHERE = "ab .%#?*[]{}-_+,~=é"
-_HADOOP = '\\\n\t"&'
+_MORE = {
+    "file": '\\\n\t"&',
+    "hdfs": '\\\n\t"&',
+    # https://cloud.google.com/storage/docs/objects#naming: no line breaks.
+    "gs": '\\\t"&',
+    # Amazon S3 holds a backslash too; SeaweedFS makes a slash of it.
+    "s3": '\t"&',
+}
+"""What is drawn besides, where both stores hold it."""
 _WORDS = ("-update", "_SUCCESS", ".hidden", "%20", "a%2Fb", "day=1", "#h")
-_CLOUDS = frozenset({"abfs", "gs", "s3"})
 
 
 def cases(*schemes: str, compares: bool, keeps_times: bool) -> st.SearchStrategy[Case]:
@@ -22,7 +29,8 @@ def cases(*schemes: str, compares: bool, keeps_times: bool) -> st.SearchStrategy
     :param compares: see :func:`~airflow_datamove.rule_kit.model.expected`.
     :param keeps_times: a file at the destination can be given an age.
     """
-    names = _names(_EVERYWHERE if _CLOUDS & set(schemes) else _EVERYWHERE + _HADOOP)
+    more = set.intersection(*(set(_MORE.get(scheme, "")) for scheme in schemes))
+    names = _names(_EVERYWHERE + "".join(sorted(more)))
     return _cases(names, compares=compares, keeps_times=keeps_times)
 
 
