@@ -133,8 +133,8 @@ def maps_judge(overwrite: Overwrite, source: str, target: str) -> bool:
     """True if files of equal length are named in the list, and left to the maps to compare: of files in HDFS no listing
     tells a checksum, and the maps ask on all the cluster's machines at once.
 
-    Not between HDFS and ``gs``, where the maps could: a worker cannot (a data node tells it no crc32c), and what becomes
-    of a file must not hang on the route.
+    Not between HDFS and ``gs``, where the maps could too: a worker cannot (a data node tells it no crc32c), and what
+    becomes of a file must not hang on the route.
 
     :param source: URI.
     :param target: URI.

@@ -51,6 +51,22 @@ class Trial:
         self._source = self._stack.enter_context(open_store(source, connections))
         self._destination = self._stack.enter_context(open_store(destination, connections))
 
+    def try_routes(self) -> None:
+        """Copies a small file by each route, so that what keeps a route from copying at all is told as such, and not as
+        a case that goes wrong.
+
+        :raises DatamoveError: as the routes do.
+        """
+        name = uuid.uuid4().hex[:12]
+        source, target = _below(self._from, f"{name}/S"), _below(self._to, f"{name}/T")
+        _make(self._source, source.path, {"a": b"a"}, time.time() - _OLD)
+        try:
+            for route, copy in self._routes.items():
+                copy(source, _below(target, route), CopyOptions())
+        finally:
+            for store, address in ((self._source, self._from), (self._destination, self._to)):
+                _remove(store, _below(address, name).path)
+
     def differences(self, case: Case) -> list[str]:
         """Carries a case out; what is not as it must be, a line for each route.
 

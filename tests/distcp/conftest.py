@@ -32,8 +32,8 @@ def cluster(
 
 
 @pytest.fixture(scope="session")
-def ends(cluster: Mapping[str, str], gcs: dict[str, str], seaweedfs: dict[str, str]) -> Connections:
-    """Connections `onprem` (HDFS), `gcp` (Cloud Storage), `s3` and `hadoop`."""
+def variables(cluster: Mapping[str, str], gcs: dict[str, str], seaweedfs: dict[str, str]) -> dict[str, str]:
+    """The variables that name the connections `onprem` (HDFS), `gcp` (Cloud Storage), `s3` and `hadoop`."""
     connections = {
         "ONPREM": hdfs_connection(dict(cluster)),
         "GCP": gcs_connection(gcs),
@@ -49,7 +49,13 @@ def ends(cluster: Mapping[str, str], gcs: dict[str, str], seaweedfs: dict[str, s
             },
         },
     }
-    return EnvironmentConnections({f"AIRFLOW_CONN_{name}": json.dumps(each) for name, each in connections.items()})
+    return {f"AIRFLOW_CONN_{name}": json.dumps(each) for name, each in connections.items()}
+
+
+@pytest.fixture(scope="session")
+def ends(variables: dict[str, str]) -> Connections:
+    """The connections of :func:`variables`."""
+    return EnvironmentConnections(variables)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,6 @@ from airflow_datamove.rule_kit.trial import Trial
 from airflow_datamove.stores.connection import EnvironmentConnections
 from airflow_datamove.transfer.copy import copy
 from tests.rule_kit.distcp_loop import DistCpLoop
-from tests.rule_kit.distcp_loop import DistCpLoop
 from tests.servers.hadoop.configuration import write_client_configuration
 from tests.transfer.ends import Ends
 
