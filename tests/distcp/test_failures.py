@@ -43,9 +43,9 @@ def test_what_trying_again_does_not_cure(cause: str, remedy: str) -> None:
     assert remedy in error.remedy
 
 
-S3A = """java.nio.file.AccessDeniedException: s3a://lake/x: getFileStatus on s3a://lake/x: software.amazon.{name}: {text}
+S3A = """java.nio.file.AccessDeniedException: s3a://lake/x: getFileStatus on s3a://lake/x: {name}: {text}
 \tat org.apache.hadoop.fs.s3a.S3AUtils.translateException(S3AUtils.java:276)
-Caused by: software.amazon.{name}: {text}
+Caused by: {name}: {text}
 """
 
 
@@ -63,7 +63,7 @@ Caused by: software.amazon.{name}: {text}
     ],
 )
 def test_a_store_that_the_cluster_does_not_reach(name: str, text: str, remedy: str, retryable: bool) -> None:
-    error = explain(S3A.format(name=name, text=text), job="client (exit 255)")
+    error = explain(S3A.format(name=f"software.amazon.{name}", text=text), job="client (exit 255)")
     assert str(error).startswith("DistCp job client (exit 255) failed: s3a://lake/x: ")
     assert text in str(error)
     assert error.retryable is retryable

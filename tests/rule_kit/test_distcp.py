@@ -1,5 +1,5 @@
-"""DistCp's route, the worker's and the model of the path rule agree, with real DistCp on a real HDFS, and between it and
-a disk, Cloud Storage and S3.
+"""DistCp's route, the worker's and the model of the path rule agree, with real DistCp on a real HDFS, and between it
+and a disk, Cloud Storage and S3.
 
 More cases by DATAMOVE_RULE_CASES.
 """
