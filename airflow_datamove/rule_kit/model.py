@@ -88,6 +88,11 @@ def expected(case: Case, *, compares: bool, unheld: str = "", flat: bool = False
     if any(set(unheld) & set(path) for path in made):
         return Outcome(case.standing, "PathConflict")
     fails = any(set(unheld) & set(path) for path in coming.files)
+    if fails and is_file and flat:
+        return Outcome(case.standing, "NotSupported", or_refused=True)
+    if fails and flat:
+        held = {path: content for path, content in moved.items() if not set(unheld) & set(path)}
+        coming = _nodes(held)
     mirrored = case.mirror and not fails
     result = _Nodes(
         {} if mirrored else dict(there.files),
