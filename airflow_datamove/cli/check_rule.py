@@ -60,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     done = 0
 
     with Trial(source, destination, connections, routes, compares=compares) as trial:
+        trial.try_routes()
 
         @hypothesis.settings(
             max_examples=arguments.cases,

@@ -11,6 +11,7 @@ _FILE = re.compile(r"File copy failed: (\S.*?) --> (\S.*?)(?:\n|\s+at |$)")
 _CAUSE = re.compile(
     r"(?:Caused by: |Error: |^)((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error)[^:\n]*)(?:: ([^\n]*))?", re.M
 )
+_STORE = re.compile(r"(?:Exception|Error)\b[^\n]*?((?:s3a|gs|abfss?)://[^\s:,`'\"]+)")
 _LONGEST = 600
 
 
@@ -23,6 +24,11 @@ class _Kind(NamedTuple):
 _FATAL = tuple(
     _Kind(re.compile(pattern, re.IGNORECASE), remedy)
     for pattern, remedy in (
+        (r"Status Code: 40[13]|NoAuthWithAWSException|CredentialInitializationException",
+         "Give the cluster credentials that this store takes and that may read and write there (core-site or a"
+         " credential provider)"),
+        (r"UnknownStoreException|NoSuchBucket",
+         "Make the bucket, or let the cluster's connector ask the store that has it (fs.s3a.endpoint)"),
         (r"AccessControlException|Permission denied|AuthorizationPermissionMismatch|403 Forbidden|\bstatus[= ]403",
          "Let the Hadoop user read the source and write the destination"),
         (r"401 Unauthorized|AuthenticationException|Error getting access token|Failed to find any Kerberos",
@@ -38,6 +44,12 @@ _FATAL = tuple(
         (r"differ in block-size", "Set dfs.checksum.combine.mode to COMPOSITE_CRC"),
     )
 )  # fmt: skip
+# This may be over in a minute.
+_UNREACHED = _Kind(
+    re.compile(r"Connection refused|ConnectException|NoRouteToHost|ConnectTimeout|connect timed out", re.IGNORECASE),
+    "Look whether the cluster's machines reach the store, and by which endpoint (fs.s3a.endpoint,"
+    " fs.gs.storage.root.url, a proxy)",
+)
 _CLASH = re.compile(r"Can't replace .*?Target is \w+, Source is \w+", re.DOTALL)
 
 
@@ -55,12 +67,18 @@ def explain(diagnostics: str, *, job: str, killed: bool = False) -> DatamoveErro
     files = list(dict.fromkeys(_FILE.findall(diagnostics)))
     where = f": {files[0][0]} -> {files[0][1]}" if files else ""
     where += f" and {len(files) - 1} more" if len(files) > 1 else ""
+    store = _STORE.search(diagnostics)
+    if not where and store:
+        where = f": {store[1]}"
     how = "was killed" if killed else "failed"
     error = DistCpFailed(f"DistCp job {job} {how}{where}: {cause_of(diagnostics)}", remedy="")
     for kind in _FATAL:
         if kind.pattern.search(diagnostics):
             error.remedy, error.retryable = kind.remedy, False
             break
+    else:
+        if store and _UNREACHED.pattern.search(diagnostics):
+            error.remedy = _UNREACHED.remedy
     return error
 
 

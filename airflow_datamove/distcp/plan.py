@@ -23,7 +23,7 @@ __all__ = ["Command", "Judge", "Settings", "maps_judge", "plan_listed"]
 # there is a second copy. The Azure driver flushes as it writes and renames in one act, so it is none of these.
 _ONE_COMMIT = ("gs", "s3a")
 _HDFS = "hdfs"
-# Schemes between which DistCp compares checksums, given the properties below.
+# Schemes between which DistCp compares the checksums of what it has copied, given the properties below.
 _COMPARABLE = frozenset({_HDFS, "gs"})
 
 
@@ -78,6 +78,9 @@ class Settings:
             properties["mapreduce.job.queuename"] = self.queue
         if "gs" in schemes(self.source, self.target):
             properties["fs.gs.checksum.type"] = "CRC32C"
+        if "s3a" in schemes(self.source, self.target):
+            # Where a cluster has it on, DistCp holds an ETag against the other end's checksum, and fails each file.
+            properties["fs.s3a.etag.checksum.enabled"] = "false"
         options = [f"-D{name}={value}" for name, value in {**properties, **self.properties}.items()]
         options += ["-async", "-m", str(self.maps), "-bandwidth", format_bandwidth(self.bandwidth)]
         if self.judge is not Judge.PRESENCE:
@@ -127,14 +130,16 @@ def plan_listed(settings: Settings, listing: Path, *, alone: bool) -> Command:
 
 
 def maps_judge(overwrite: Overwrite, source: str, target: str) -> bool:
-    """True if files of equal length are named in the list, and left to the maps, which alone can compare checksums: of
-    files in HDFS no listing tells any, and the maps ask on all the cluster's machines at once.
+    """True if files of equal length are named in the list, and left to the maps to compare: of files in HDFS no listing
+    tells a checksum, and the maps ask on all the cluster's machines at once.
+
+    Not between HDFS and ``gs``, where the maps could too: a worker cannot (a data node tells it no crc32c), and what
+    becomes of a file must not hang on the route.
 
     :param source: URI.
     :param target: URI.
     """
-    both = schemes(source, target)
-    return overwrite is Overwrite.IF_CHANGED and _HDFS in both and _COMPARABLE.issuperset(both)
+    return overwrite is Overwrite.IF_CHANGED and schemes(source, target) == (_HDFS, _HDFS)
 
 
 def compared_by_distcp(both: tuple[str, ...]) -> bool:

@@ -100,6 +100,12 @@ def prepare(
         plan, names, flat = _compare(request, connections, plain=plain, judged=judged)
         resources.callback(plan.close)
         plan.refuse_conflicts()
+        if plan.refused:
+            more = f", nor {plan.refused_count - 1} others" if plan.refused_count > 1 else ""
+            raise Refused(
+                f"{request.destination} cannot hold the name {plan.refused[0]!r}{more}",
+                remedy="Rename it, leave it out by a filter, or take the worker route, where such files fail alone",
+            )
         alone = plan.root is Root.FILE
         path, top = source_path(request.source), destination_path(request.source, plan.root, "", request.destination)
         settings = Settings(
@@ -151,7 +157,8 @@ def _compare(
             there,
             options,
             created=options.create,
-            seen=names if plain or store.capabilities.flat else None,
+            # Any other destination calls a file that is a directory too a conflict, as it does on a worker.
+            seen=names if plain or (store.capabilities.flat and there.capabilities.flat) else None,
             same=_surely_same if judged else None,
         )
         return plan, names, there.capabilities.flat

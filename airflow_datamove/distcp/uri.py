@@ -25,7 +25,8 @@ def hadoop_uri(address: Address, path: str, connections: Connections, *, allow_l
 
     ``hdfs://`` becomes the name node's own address if the connection's extra has ``name_node``
     (``hdfs://nn:8020``); otherwise ``webhdfs://host:port``, which is always right and slower, because every byte goes
-    through HTTP. ``abfs://conn@container/p`` becomes ``abfs://container@account.dfs.core.windows.net/p``.
+    through HTTP. ``abfs://conn@container/p`` becomes ``abfs://container@account.dfs.core.windows.net/p``, and
+    ``s3://conn@bucket/p`` becomes ``s3a://bucket/p``: at which endpoint that is, the cluster's configuration says.
 
     :param path: a plain path: no glob, no escapes.
     :param allow_local: let ``file://`` through, which on a cluster means each node's own disk.
@@ -36,6 +37,8 @@ def hadoop_uri(address: Address, path: str, connections: Connections, *, allow_l
         root = _name_node(connections.get(address.connection_id))
     elif address.scheme == "gs":
         root = f"gs://{address.authority}"
+    elif address.scheme == "s3":
+        root = f"s3a://{address.authority}"
     elif address.scheme == "abfs":
         root = f"abfs://{address.authority}@{_account(connections.get(address.connection_id))}"
     elif address.scheme == "file" and allow_local:

@@ -8,22 +8,28 @@ from typing import Any
 from hypothesis import strategies as st
 
 from airflow_datamove.rule_kit.model import PATTERNS, Case, Tree
+from airflow_datamove.rule_kit.names import both_at_once, characters, unheld
 from airflow_datamove.transfer.options import Overwrite
 
-_EVERYWHERE = "ab .%#?*[]{}-_+,~=é"
-_HADOOP = '\\\n\t"&'
 _WORDS = ("-update", "_SUCCESS", ".hidden", "%20", "a%2Fb", "day=1", "#h")
-_CLOUDS = frozenset({"abfs", "gs", "s3"})
 
 
 def cases(*schemes: str, compares: bool, keeps_times: bool) -> st.SearchStrategy[Case]:
     """Cases for the stores of some schemes.
 
+    :param schemes: the source's, the destination's; one where they are the same.
     :param compares: see :func:`~airflow_datamove.rule_kit.model.expected`.
     :param keeps_times: a file at the destination can be given an age.
     """
-    names = _names(_EVERYWHERE if _CLOUDS & set(schemes) else _EVERYWHERE + _HADOOP)
-    return _cases(names, compares=compares, keeps_times=keeps_times)
+    source, destination = schemes[0], schemes[-1]
+    names = _names(characters(source, destination))
+    return _cases(
+        names,
+        unheld(source, destination),
+        compares=compares,
+        keeps_times=keeps_times,
+        both=both_at_once(source, destination),
+    )
 
 
 def _names(alphabet: str) -> st.SearchStrategy[str]:
@@ -32,8 +38,13 @@ def _names(alphabet: str) -> st.SearchStrategy[str]:
 
 
 @st.composite
-def _cases(draw: st.DrawFn, names: st.SearchStrategy[str], *, compares: bool, keeps_times: bool) -> Case:
+def _cases(
+    draw: st.DrawFn, names: st.SearchStrategy[str], impossible: str, *, compares: bool, keeps_times: bool, both: bool
+) -> Case:
     source = draw(_trees(names))
+    files = sorted(path for path, content in source.items() if content is not None)
+    if both and files and draw(st.integers(0, 9)) == 9:
+        source = {**source, f"{draw(st.sampled_from(files))}/{draw(names)}": b"both"}
     name, pattern = "", ""
     kind = draw(st.sampled_from(("directory", "directory", "below", "glob")))
     if kind == "glob":
@@ -42,6 +53,8 @@ def _cases(draw: st.DrawFn, names: st.SearchStrategy[str], *, compares: bool, ke
         name = draw(st.sampled_from(sorted({part for path in source for part in _paths(path)})))
     is_file = source.get(name) is not None
     standing = draw(st.one_of(st.none(), st.binary(max_size=3), _standing_trees(names, source, name)))
+    if isinstance(standing, Mapping):
+        standing = {path: old for path, old in standing.items() if not set(impossible) & set(path)}
     newer = draw(st.booleans()) if keeps_times else True
     mirror = not pattern and not is_file and any(_below(source, name).values()) and draw(st.booleans())
     case = Case(

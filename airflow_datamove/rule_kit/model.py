@@ -43,6 +43,9 @@ class Outcome:
     standing: Standing
     error: str = ""
     """The name of its class."""
+    or_refused: bool = False
+    """Or the whole copy is refused, and leaves what was there: the destination cannot hold one of the names, or Hadoop
+    cannot name the source."""
 
 
 @dataclass
@@ -61,11 +64,16 @@ class _Nodes:
             self.directories.update(_above(path))
 
 
-def expected(case: Case, *, compares: bool) -> Outcome:
+def expected(case: Case, *, compares: bool, unheld: str = "", flat: bool = False) -> Outcome:
     """What must come of a case.
 
     :param compares: the two ends have comparable checksums.
+    :param unheld: characters that no name at the destination can have.
+    :param flat: the destination needs no directories but those that hold nothing.
     """
+    is_file = case.source.get(case.name) is not None and not case.pattern
+    if is_file and any(path.startswith(f"{case.name}/") for path in case.source):
+        return Outcome(case.standing, "PathConflict")  # in a bucket, a file and a directory at once
     moved = _moved(case)
     if not moved:
         return Outcome(case.standing, "NotFound")
@@ -73,16 +81,28 @@ def expected(case: Case, *, compares: bool) -> Outcome:
     coming = _Nodes()
     for path, content in moved.items():
         coming.add(path, content)
-    if coming.files.keys() & there.directories or coming.directories & there.files.keys():
+    directories = there.directories | coming.directories
+    if coming.files.keys() & directories or coming.directories & there.files.keys():
         return Outcome(case.standing, "PathConflict")
+    made = {path for path, content in moved.items() if content is None} if flat else coming.directories
+    if any(set(unheld) & set(path) for path in made):
+        return Outcome(case.standing, "PathConflict")
+    fails = any(set(unheld) & set(path) for path in coming.files)
+    if fails and is_file and flat:
+        return Outcome(case.standing, "NotSupported", or_refused=True)
+    if fails and flat:
+        held = {path: content for path, content in moved.items() if not set(unheld) & set(path)}
+        coming = _nodes(held)
+    mirrored = case.mirror and not fails
     result = _Nodes(
-        {} if case.mirror else dict(there.files),
-        coming.directories | (set() if case.mirror else there.directories),
+        {} if mirrored else dict(there.files),
+        coming.directories | (set() if mirrored else there.directories),
     )
     for path, content in coming.files.items():
         old = there.files.get(path)
-        result.files[path] = content if old is None or _replaces(case, content, old, compares) else old
-    return Outcome(_standing(result))
+        if not set(unheld) & set(path):
+            result.files[path] = content if old is None or _replaces(case, content, old, compares) else old
+    return Outcome(_standing(result), "CopyFailed" if fails else "", or_refused=fails or ":" in case.name)
 
 
 def _moved(case: Case) -> dict[str, bytes | None]:

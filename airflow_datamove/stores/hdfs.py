@@ -62,6 +62,10 @@ class HdfsStore(Store):
         self._web = web
         self._checksums = Checksums(web)
 
+    def can_hold(self, path: str) -> bool:
+        """See :class:`Store`: ``DFSUtil.isValidName`` of Hadoop lets no colon pass."""
+        return ":" not in path
+
     def stat(self, path: str) -> Entry:
         """See :class:`Store`."""
         return entry_of(path, status_of(self._web, path, path))

@@ -135,7 +135,7 @@ class _Comparison:
         if there is None:
             return
         if not there and self._view.root is Root.DIRECTORY and self._base and not self._flat:
-            self.plan.new_directories.append(self._base)
+            self._new_directory(self._base)
         self._stack.append("")
         while self._stack:
             relative = self._stack.pop()
@@ -329,7 +329,7 @@ class _Comparison:
         if kinds:
             return relative
         if self._view.counts(relative) and not self._flat and not self._selection.by_file:
-            self.plan.new_directories.append(target)
+            self._new_directory(target)
         self._all_new(relative)
         return None
 
@@ -379,11 +379,17 @@ class _Comparison:
                         empty.pop(path.rpartition("/")[0], None)
                         empty[path] = None
                     elif not self._selection.by_file:
-                        self.plan.new_directories.append(self._target(path))
+                        self._new_directory(self._target(path))
         if not self._selection.by_file:
             for path in empty:
                 if target := self._target(path):
-                    self.plan.new_directories.append(target)
+                    self._new_directory(target)
+
+    def _new_directory(self, path: str) -> None:
+        if self._store.can_hold(path):
+            self.plan.new_directories.append(path)
+        else:
+            self.plan.conflict(f"{path!r} is a directory with a name that the destination cannot hold")
 
     def _clashes(self, entry: Entry, relative: str) -> bool:
         """Notes a directory that cannot be at the destination."""

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from xml.etree import ElementTree
+from pathlib import Path
 
 import pytest
 import requests
@@ -13,35 +12,32 @@ from airflow_datamove.address import Address
 from airflow_datamove.distcp.job import DistCpJob
 from airflow_datamove.stores.connection import Connections, EnvironmentConnections
 from airflow_datamove.stores.registry import open_store
-from tests.conftest import gcs_connection, hdfs_connection
+from tests.conftest import gcs_connection, hdfs_connection, s3_connection
 from tests.distcp.tree import Place
+from tests.servers.hadoop.configuration import write_client_configuration
 
 
 @pytest.fixture(scope="session")
-def cluster(hadoop: dict[str, str], gcs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """The facts of a real Hadoop, with a client's configuration that names the tests' own Cloud Storage.
-
-    It travels to the maps in job.xml, so the cluster need not be started again for it.
-    """
+def cluster(
+    hadoop: dict[str, str],
+    gcs: dict[str, str],
+    seaweedfs: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Mapping[str, str]:
+    """The facts of a real Hadoop, with a client's configuration that names the tests' own object stores."""
     conf = tmp_path_factory.mktemp("conf")
-    shutil.copytree(hadoop["conf_dir"], conf, dirs_exist_ok=True)
-    site = ElementTree.parse(conf / "core-site.xml")
-    root = site.getroot()
-    for entry in [each for each in root if each.findtext("name") == "fs.gs.storage.root.url"]:
-        root.remove(entry)
-    added = ElementTree.SubElement(root, "property")
-    ElementTree.SubElement(added, "name").text = "fs.gs.storage.root.url"
-    ElementTree.SubElement(added, "value").text = f"{gcs['url']}/"
-    site.write(conf / "core-site.xml")
+    stores = {"gcs_url": gcs["url"], **{f"s3_{name}": value for name, value in seaweedfs.items()}}
+    write_client_configuration(conf, Path(hadoop["conf_dir"]), stores)
     return {**hadoop, "conf_dir": str(conf)}
 
 
 @pytest.fixture(scope="session")
-def ends(cluster: Mapping[str, str], gcs: dict[str, str]) -> Connections:
-    """Connections `onprem` (HDFS), `gcp` (Cloud Storage) and `hadoop`."""
+def variables(cluster: Mapping[str, str], gcs: dict[str, str], seaweedfs: dict[str, str]) -> dict[str, str]:
+    """The variables that name the connections `onprem` (HDFS), `gcp` (Cloud Storage), `s3` and `hadoop`."""
     connections = {
         "ONPREM": hdfs_connection(dict(cluster)),
         "GCP": gcs_connection(gcs),
+        "S3": s3_connection(seaweedfs),
         "HADOOP": {
             "conn_type": "hadoop",
             "login": "root",
@@ -53,7 +49,13 @@ def ends(cluster: Mapping[str, str], gcs: dict[str, str]) -> Connections:
             },
         },
     }
-    return EnvironmentConnections({f"AIRFLOW_CONN_{name}": json.dumps(each) for name, each in connections.items()})
+    return {f"AIRFLOW_CONN_{name}": json.dumps(each) for name, each in connections.items()}
+
+
+@pytest.fixture(scope="session")
+def ends(variables: dict[str, str]) -> Connections:
+    """The connections of :func:`variables`."""
+    return EnvironmentConnections(variables)
 
 
 @pytest.fixture(scope="session")
@@ -77,4 +79,13 @@ def bucket(ends: Connections, gcs: dict[str, str]) -> Iterator[Place]:
     requests.post(f"{url}/storage/v1/b", params={"project": "p"}, json={"name": name}, timeout=10).raise_for_status()
     address = Address.parse(f"gs://gcp@{name}/")
     with open_store(address, ends) as store:
+        yield Place(store, address)
+
+
+@pytest.fixture
+def s3(ends: Connections) -> Iterator[Place]:
+    """A fresh folder in the tests' bucket of S3."""
+    address = Address.parse(f"s3://s3@datamove-tests/distcp/{uuid.uuid4().hex[:12]}")
+    with open_store(address, ends) as store:
+        store.create_root()
         yield Place(store, address)

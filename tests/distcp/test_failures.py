@@ -43,6 +43,33 @@ def test_what_trying_again_does_not_cure(cause: str, remedy: str) -> None:
     assert remedy in error.remedy
 
 
+S3A = """java.nio.file.AccessDeniedException: s3a://lake/x: getFileStatus on s3a://lake/x: {name}: {text}
+\tat org.apache.hadoop.fs.s3a.S3AUtils.translateException(S3AUtils.java:276)
+Caused by: {name}: {text}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "remedy", "retryable"),
+    [
+        ("awssdk.services.s3.model.S3Exception", "Forbidden (Service: S3, Status Code: 403)", "credentials", False),
+        ("awssdk.services.s3.model.NoSuchBucketException", "The specified bucket does not exist", "bucket", False),
+        (
+            "awssdk.core.exception.SdkClientException",
+            "Connect to 10.0.0.1:443 failed: Connection refused",
+            "reach",
+            True,
+        ),
+    ],
+)
+def test_a_store_that_the_cluster_does_not_reach(name: str, text: str, remedy: str, retryable: bool) -> None:
+    error = explain(S3A.format(name=f"software.amazon.{name}", text=text), job="client (exit 255)")
+    assert str(error).startswith("DistCp job client (exit 255) failed: s3a://lake/x: ")
+    assert text in str(error)
+    assert error.retryable is retryable
+    assert remedy in error.remedy
+
+
 def test_a_type_clash_is_a_conflict() -> None:
     error = explain(
         TRACE.replace("{cause}", "java.io.IOException: Can't replace /t/a. Target is dir, Source is file"), job="j"

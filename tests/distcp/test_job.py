@@ -145,6 +145,24 @@ def test_cloud_storage_there_and_back(job: DistCpJob, hdfs: Place, bucket: Place
     assert down.files == up.files
 
 
+def test_s3_there_and_back(job: DistCpJob, hdfs: Place, s3: Place) -> None:
+    # SeaweedFS makes a slash of a backslash.
+    tree = {name: data for name, data in ODD.items() if "\\" not in name and "\n" not in name}
+    hdfs.fill("src", tree)
+    s3.fill("in/put", {"a": b"old", "extra": b"x"})
+    up = run(job, request(hdfs.at("src"), s3.at("in/put"), mirror=True, max_delete=1.0))
+    # Nothing beside it: no temporary file that was renamed, no marker of the job's own.
+    assert s3.read("in/put") == tree
+    assert (up.files, up.deleted) == (sum(data is not None for data in tree.values()), 1)
+    assert up.verified_by == "length"
+    asked = request(s3.at("in/put"), hdfs.at("back"))
+    down = run(job, asked)
+    assert hdfs.read("back") == tree
+    assert down.files == up.files
+    again = run(job, replace(asked, tag=f"{asked.tag}-again"))
+    assert (again.files, again.details) == (0, {"job": "none was needed"})
+
+
 def test_nothing_exists_before_a_conflict_is_told(job: DistCpJob, hdfs: Place, cluster: Mapping[str, str]) -> None:
     hdfs.fill("src", {"a/b": b"1", "c": b"2"})
     hdfs.fill("file-above", {"a": b"x"})

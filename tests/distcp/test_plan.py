@@ -79,14 +79,15 @@ def test_the_whole_plain_command() -> None:
     ("source", "target", "judged"),
     [
         ("hdfs://nn/s", "hdfs://other/t", True),
-        ("hdfs://nn/s", "gs://b/t", True),
-        ("gs://b/s", "hdfs://nn/t", True),
+        ("hdfs://nn/s", "gs://b/t", False),  # the worker could not
+        ("gs://b/s", "hdfs://nn/t", False),
+        ("hdfs://nn/s", "s3a://b/t", False),
         ("gs://b/s", "gs://b/t", False),  # both listings tell checksums
         ("hdfs://nn/s", "abfs://c@a.dfs.core.windows.net/t", False),
         ("webhdfs://nn:9870/s", "hdfs://nn/t", False),
     ],
 )
-def test_maps_compare_where_only_they_can(source: str, target: str, judged: bool) -> None:
+def test_maps_compare_where_the_worker_would_compare_the_same(source: str, target: str, judged: bool) -> None:
     assert maps_judge(Overwrite.IF_CHANGED, source, target) is judged
     assert not maps_judge(Overwrite.NEVER, source, target)
     assert not maps_judge(Overwrite.ALWAYS, source, target)
@@ -140,7 +141,11 @@ def test_an_object_store_commits_at_once() -> None:
     from_gs = listed(source="gs://bucket/s")
     assert "-direct" not in from_gs.options
     assert "-Dfs.gs.checksum.type=CRC32C" in from_gs.options
-    assert "-direct" in listed(target="s3a://bucket/t").options
+    to_s3 = listed(target="s3a://bucket/t")
+    assert "-direct" in to_s3.options
+    assert "-Dfs.s3a.etag.checksum.enabled=false" in to_s3.options
+    assert "-Dfs.s3a.etag.checksum.enabled=false" in listed(source="s3a://bucket/s").options
+    assert "-direct" not in listed(source="s3a://bucket/s").options
     assert "-direct" not in listed(target="abfs://c@a.dfs.core.windows.net/t").options
 
 

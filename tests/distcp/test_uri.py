@@ -25,6 +25,8 @@ def test_hdfs_by_its_name_node_or_by_http() -> None:
 
 def test_cloud_stores() -> None:
     assert uri("gs://c@bucket/x") == "gs://bucket/p q/x"
+    there = {"endpoint_url": "http://s3.example:9000"}
+    assert uri("s3://c@bucket/x", login="AKIA", password="secret", extra=there) == "s3a://bucket/p q/x"
     end = "abfs://drop@acme.dfs.core.windows.net/p q/x"
     assert uri("abfs://c@drop/x", login="acme") == end
     assert uri("abfs://c@drop/x", host="acme.blob.core.windows.net") == end

@@ -32,11 +32,13 @@ class DistCpLoop:
     """A Java that runs DistCp whenever it is asked to.
 
     :param hadoop: the facts of a real Hadoop.
+    :param conf: the configuration by which it reaches HDFS and the object stores.
     :param log: takes what it logs.
     """
 
-    def __init__(self, hadoop: Mapping[str, str], log: Path) -> None:
-        hadoops = subprocess.check_output([hadoop["command"], "classpath"], text=True).strip()
+    def __init__(self, hadoop: Mapping[str, str], conf: Path, log: Path) -> None:
+        environment = {**os.environ, "LC_ALL": "C.UTF-8", "HADOOP_USER_NAME": "root", "HADOOP_CONF_DIR": str(conf)}
+        hadoops = subprocess.check_output([hadoop["command"], "classpath"], text=True, env=environment).strip()
         with log.open("wb") as file:
             self._process = subprocess.Popen(
                 [
@@ -48,7 +50,7 @@ class DistCpLoop:
                 stdout=subprocess.PIPE,
                 stderr=file,
                 text=True,
-                env={**os.environ, "LC_ALL": "C.UTF-8", "HADOOP_USER_NAME": "root"},
+                env=environment,
             )
 
     def run(self, arguments: list[str]) -> int:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, find, given, settings
 from airflow_datamove.address import Address
 from airflow_datamove.rule_kit.cases import cases
 from airflow_datamove.rule_kit.model import Case, expected
+from airflow_datamove.rule_kit.names import unheld
 from airflow_datamove.rule_kit.trial import Route, Trial
 from airflow_datamove.stores.connection import EnvironmentConnections
 from airflow_datamove.transfer.copy import copy
@@ -46,6 +47,24 @@ def test_what_the_worker_copies_lands_where_the_rule_says(ends: Ends, there: str
         hold()
 
 
+@pytest.mark.parametrize("there", ["hdfs", "gs"])
+@pytest.mark.parametrize("name", ["", "{}"])
+def test_a_name_that_the_destination_cannot_hold(ends: Ends, there: str, name: str) -> None:
+    source, destination = ends("file"), ends(there)
+    odd = f"a{unheld('file', there)[0]}b"
+    environment = {**source.environment, **destination.environment}
+    with Trial(
+        source.at("rule"),
+        destination.at("rule"),
+        EnvironmentConnections(environment),
+        {"worker": _worker(environment)},
+        compares=False,
+    ) as trial:
+        for tree in ({odd: b"1", "c": b"2"}, {f"{odd}/d": b"1", "c": b"2"}, {odd: None, "c": b"2"}):
+            if not name or odd in tree:
+                assert not trial.differences(Case(tree, name=name.format(odd), destination_slash=bool(name)))
+
+
 def test_a_route_that_breaks_the_rule_is_found_with_its_smallest_case(tmp_path: Path) -> None:
     """A destination's trailing slash that is ignored shows with any lone file."""
     top = Address.parse(f"file://{tmp_path}")
@@ -78,8 +97,13 @@ def test_a_route_that_breaks_the_rule_is_found_with_its_smallest_case(tmp_path: 
         (Case({"a": b"1"}, standing={"z": b"2"}, mirror=True), {"a": b"1"}, ""),
         (Case({}, standing={"z": b"2"}), {"z": b"2"}, ""),
         (Case({}, pattern="*"), None, "NotFound"),
+        (Case({"a": b"1", "b:": b"2"}, standing={"z": b"3"}, mirror=True), {"a": b"1", "z": b"3"}, "CopyFailed"),
+        (Case({"a": b"1", "b:/c": b"2"}, standing={}), {}, "PathConflict"),
+        (Case({"b:": b"2"}, name="b:", destination_slash=True), {}, "CopyFailed"),
+        (Case({"a": b"1", "a/b": b"2"}), None, "PathConflict"),
+        (Case({"a": b"1", "a/b": b"2"}, name="a"), None, "PathConflict"),
     ],
 )
 def test_the_model_says_what_the_rule_says(case: Case, standing: object, error: str) -> None:
-    outcome = expected(case, compares=False)
+    outcome = expected(case, compares=False, unheld=":")
     assert (outcome.standing, outcome.error) == (standing, error)

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if unknown := [name for name in asked.names if name.partition(".")[0] not in NAMES]:
         parser.error(f"no server is called {', '.join(unknown)}; there are: {', '.join(NAMES)}")
-    # Whatever order they are named in, gcs comes before the Hadoop that is told about it.
+    # Whatever order they are named in, gcs and seaweedfs come before the Hadoop that is told about them.
     names = sorted(asked.names, key=lambda name: NAMES.index(name.partition(".")[0]))
     try:
         if asked.action == "start":
@@ -69,8 +69,13 @@ def _start(names: list[str], state: Path) -> None:
 
 def _options(name: str, state: Path) -> dict[str, Any]:
     if name == "hadoop":
-        running = any(row.name == "gcs" and row.alive for row in status(state))
-        return {"gcs_url": facts("gcs", state)["url"]} if running and "DATAMOVE_GCS_URL" not in os.environ else {}
+        running = {row.name for row in status(state) if row.alive}
+        found: dict[str, Any] = {}
+        if "gcs" in running and "DATAMOVE_GCS_URL" not in os.environ:
+            found["gcs_url"] = facts("gcs", state)["url"]
+        if "seaweedfs" in running and "DATAMOVE_S3_URL" not in os.environ:
+            found |= {f"s3_{name}": value for name, value in facts("seaweedfs", state).items()}
+        return found
     if name == "airflow":
         return {"env": {key: value for key, value in os.environ.items() if key.startswith("AIRFLOW_")} or None}
     return {}

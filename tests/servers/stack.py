@@ -14,7 +14,7 @@ from tests.servers.process import Process, descendants, end, kill, launch, marke
 from tests.servers.record import Entry, Record, locked, read_record, write_record
 from tests.servers.server import Daemon, Facts, Place, Plan, Server, StartFailed
 
-# In the order in which they are best started: Hadoop is told where gcs is.
+# In the order in which they are best started: Hadoop is told where gcs and seaweedfs are.
 NAMES = ("gcs", "azurite", "seaweedfs", "sftp", "ssh", "postgres", "mariadb", "hadoop", "airflow")
 
 # Where the folders of the demo, the tests, the benchmarks, ... lie.
@@ -50,7 +50,8 @@ def start(name: str, state: Path, daemon: str | None = None, **options: Any) -> 
     """Start a server (or one daemon of it: `hadoop.namenode`) in the folder `state`, and return its facts.
 
     It returns when real requests are answered. What runs already is left alone. Options are kept for the next start:
-    `gcs_url` for hadoop; for airflow `env`, a mapping, and `database`, an address (a change of these restarts it).
+    for hadoop `gcs_url`, `s3_url`, `s3_region`, `s3_access_key`, `s3_secret_key`; for airflow `env`, a mapping, and
+    `database`, an address (a change of these restarts it).
     When a start fails, nothing that it started stays.
     """
     name, daemon = _names(name, daemon)

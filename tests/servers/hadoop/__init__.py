@@ -18,7 +18,7 @@ from tests.servers.record import write_file
 from tests.servers.server import Daemon, Place, Plan, StartFailed, get, get_json
 from tests.servers.stack import clean_environment, loopback
 
-VERSION = "3.4.3-gcs2.2.26"
+VERSION = "3.4.3-gcs2.2.26-aws2.35.4"
 
 PORTS = (
     "namenode",
@@ -40,8 +40,14 @@ PORTS = (
     "history_http",
 )
 
-# Without one gs:// wants -D fs.gs.storage.root.url=http://127.0.0.1:PORT/ on the client's command line.
-ENVIRONMENT = {"gcs_url": "DATAMOVE_GCS_URL"}
+# Without them gs:// and s3a:// want a client's configuration of its own: write_client_configuration.
+ENVIRONMENT = {
+    "gcs_url": "DATAMOVE_GCS_URL",
+    "s3_url": "DATAMOVE_S3_URL",
+    "s3_region": "DATAMOVE_S3_REGION",
+    "s3_access_key": "DATAMOVE_S3_ACCESS_KEY",
+    "s3_secret_key": "DATAMOVE_S3_SECRET_KEY",
+}
 
 _MAINS = {
     "namenode": ("org.apache.hadoop.hdfs.server.namenode.NameNode", 160),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from tests.servers.port import HOST
@@ -23,6 +25,23 @@ log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR
 # It says so every second.
 log4j.logger.org.apache.hadoop.mapreduce.v2.hs.JobHistory=WARN
 """
+
+
+_S3A = {
+    "s3_url": "fs.s3a.endpoint",
+    "s3_region": "fs.s3a.endpoint.region",
+    "s3_access_key": "fs.s3a.access.key",
+    "s3_secret_key": "fs.s3a.secret.key",
+}
+
+
+def write_client_configuration(conf: Path, of: Path, options: Mapping[str, object]) -> None:
+    """Write into `conf` what a client of the cluster that is configured in `of` needs to reach the object stores of
+    `options`. It travels to the maps in job.xml, so the cluster need not be started again for it."""
+    shutil.copytree(of, conf, dirs_exist_ok=True)
+    site = ElementTree.parse(conf / "core-site.xml").getroot()
+    known = {each.findtext("name", ""): each.findtext("value", "") for each in site}
+    write_file(conf / "core-site.xml", _xml({**known, **connectors(options)}))
 
 
 def write_configuration(conf: Path, place: Place, lib: Path) -> None:
@@ -48,22 +67,37 @@ def _xml(properties: Mapping[str, object]) -> str:
 
 
 def _core(place: Place) -> dict[str, object]:
-    properties: dict[str, object] = {
+    return {
         "fs.defaultFS": f"hdfs://{HOST}:{place.ports['namenode']}",
         "hadoop.tmp.dir": place.home / "tmp",
         "hadoop.http.staticuser.user": "root",
         # Whoever the operating system says that we are may act for anyone: Airflow's connections name a user.
         "hadoop.security.authentication": "simple",
         "ipc.client.connect.max.retries": 10,
+        **connectors(place.options),
+    }
+
+
+def connectors(options: Mapping[str, object]) -> dict[str, object]:
+    """Return the properties by which Hadoop reaches the object stores that `options` names; without one, gs:// and
+    s3a:// want theirs from the client's configuration."""
+    properties: dict[str, object] = {
         "fs.gs.impl": "com.google.cloud.hadoop.fs.gcs.GoogleHadoopFileSystem",
         "fs.AbstractFileSystem.gs.impl": "com.google.cloud.hadoop.fs.gcs.GoogleHadoopFS",
         "fs.gs.auth.type": "UNAUTHENTICATED",
         "fs.gs.project.id": "datamove",
         "google.cloud.auth.service.account.enable": "false",
         "google.cloud.auth.null.enable": "true",
+        # Not the whole chain, whose last link asks a cloud machine's metadata service, which is not here.
+        "fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+        "fs.s3a.path.style.access": "true",
+        "fs.s3a.connection.ssl.enabled": "false",
     }
-    if url := place.options.get("gcs_url"):
+    if url := options.get("gcs_url"):
         properties["fs.gs.storage.root.url"] = f"{str(url).rstrip('/')}/"
+    for option, name in _S3A.items():
+        if option in options:
+            properties[name] = options[option]
     return properties
 
 
