@@ -1,4 +1,5 @@
-"""A request by DistCp beside DistCp itself: from end to end, to the job's submission, and in the planner."""
+"""A request by DistCp beside DistCp itself: from end to end, to the job's submission, and in the planner; then what
+waiting for many jobs costs the resource manager, and how soon a retry has joined its job."""
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ from typing import Any
 import requests
 
 from benchmarks.contest import alone
+from benchmarks.distcp_retry import retry_rows
+from benchmarks.distcp_tracking import tracking_rows
 from benchmarks.ends import DATAMOVE, KIB, MIB, Work, make_files
 from benchmarks.measure import Cost, Row, WentWrong, run_measured, say
 from tests.conftest import hdfs_connection
@@ -42,7 +45,13 @@ def rows(state: Path) -> list[Row]:
         for work in (SMALL, MANY):
             source = make_files(work, state / "data")
             run_measured([str(DATAMOVE), "copy", f"{source}/", _at(work)], env, state / "datamove.log")
-        return [*_whole(hadoop, env, state), *_until_submitted(hadoop, env, state), *_planner(env, state)]
+        return [
+            *_whole(hadoop, env, state),
+            *_until_submitted(hadoop, env, state),
+            *_planner(env, state),
+            *retry_rows(hadoop, env, state, _at(SMALL)),
+            *tracking_rows(hadoop, env, state),
+        ]
     finally:
         stop("hadoop", state)
 

@@ -19,10 +19,12 @@ from airflow_datamove.errors import TrackingLost
 _log = logging.getLogger(__name__)
 _SECONDS_OF_PATIENCE = 600.0
 # A job's own questions, two each time, go through the resource manager's proxy.
-_LEAST_SECONDS_BETWEEN_DETAILS, _SECONDS_BETWEEN_DETAILS = 4.0, 30.0
-_SECONDS_A_JOB = 0.15
-"""Of few jobs they are asked more often: from two hundred on every half minute."""
+_LEAST_SECONDS_BETWEEN_DETAILS, _SECONDS_BETWEEN_DETAILS = 4.0, 40.0
+_SECONDS_A_JOB = 0.2
+"""Of few jobs they are asked more often: from two hundred on every forty seconds."""
 _SECONDS_BETWEEN_LEASES = 3600.0
+# The submitter has lent half an hour. When a triggerer starts, its hundreds of jobs must not renew theirs together.
+_SECONDS_TO_FIRST_LEASE = 300.0
 
 # A master that hangs holds a thread for seconds; the poll has one of its own.
 _threads = ThreadPoolExecutor(4, thread_name_prefix="distcp-details")
@@ -68,7 +70,7 @@ class _Details:
         # Hundreds of triggers that begin together, when a triggerer starts, must not ask together.
         self._began, self._share = time.monotonic(), random.uniform(0.05, 1.0)
         self._next = 0.0
-        self._lease = 0.0
+        self._lease = self._began + random.uniform(0, _SECONDS_TO_FIRST_LEASE)
         self._told = ""
 
     async def look(self, app: App, jobs: int) -> None:
