@@ -45,7 +45,7 @@ def dags_of(folder: Folder, *, file: str, only: str | None = None) -> dict[str, 
         for file_name, each in tenant.pipelines.items():
             if only in (None, dag_id := f"{name}.{file_name}"):
                 try:
-                    found[dag_id] = pipeline_dag(name, tenant.tenant, platform, limits, file_name, each.pipeline)
+                    found[dag_id] = pipeline_dag(name, tenant.tenant, platform, limits, file_name, each)
                 except Exception as error:  # whatever one pipeline meets in Airflow, its siblings must not miss
                     folder.mistakes.append(each.document.mistake((), f"Airflow refuses the pipeline: {error}"))
     for dag in found.values():

@@ -107,17 +107,20 @@ def parse_document(text: str, shown: str) -> Document:
     return Document(shown, values, reader.places, lines)
 
 
-_Parser: Any = getattr(yaml, "CParser", object)
+if yaml.__with_libyaml__:
+    from yaml._yaml import CParser  # type: ignore[import-untyped, unused-ignore]
 
+    class _Fast(yaml.composer.Composer, CParser, yaml.resolver.Resolver):  # type: ignore[misc, unused-ignore]
+        """Events from the parser in C, which is many times as fast, made into nodes in Python: the C library's own way
+        from events to nodes calls itself for each level, and a file of brackets would end the process."""
 
-class _Fast(yaml.composer.Composer, _Parser, yaml.resolver.Resolver):  # type: ignore[misc]
-    """Events from the parser in C, which is many times as fast, made into nodes in Python: the C library's own way from
-    events to nodes calls itself for each level, and a file of brackets would end the process."""
+        def __init__(self, text: str) -> None:
+            CParser.__init__(self, text)
+            yaml.composer.Composer.__init__(self)
+            yaml.resolver.Resolver.__init__(self)
 
-    def __init__(self, text: str) -> None:
-        _Parser.__init__(self, text)
-        yaml.composer.Composer.__init__(self)
-        yaml.resolver.Resolver.__init__(self)
+else:
+    _Fast = yaml.SafeLoader  # type: ignore[misc, assignment]
 
 
 class _Reader:
