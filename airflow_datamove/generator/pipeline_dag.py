@@ -66,9 +66,7 @@ def pipeline_dag(
         for step, others in follows.items():
             if before := [task for other in others for task in built[other].last] or conditions:
                 before >> built[step].first
-        end = EmptyOperator(
-            task_id=END, outlets=outlets(tenant_name, name, pipeline), trigger_rule="none_failed"
-        )
+        end = EmptyOperator(task_id=END, outlets=outlets(tenant_name, name, pipeline), trigger_rule="none_failed")
         [task for step in last_of(follows) for task in built[step].last] >> end
     return dag
 

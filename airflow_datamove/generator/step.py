@@ -25,8 +25,11 @@ class StepPlan:
     @property
     def settings(self) -> dict[str, Any]:
         """The arguments that every task of the step gets. A step before it may have left some of its tasks skipped."""
-        return {**task_settings(self.step), **({"doc_md": document(self.step.docs)} if self.step.docs else {}),
-                "trigger_rule": "none_failed"}
+        return {
+            **task_settings(self.step),
+            **({"doc_md": document(self.step.docs)} if self.step.docs else {}),
+            "trigger_rule": "none_failed",
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,9 @@ class ListingOperator(BaseOperator):
                 for entry in matches(store, address):
                     items.append(_item(address, entry))
                     if len(items) > min(self.most, airflows):
-                        raise WrongUse(f"{self.listing} finds more than {len(items) - 1}", remedy=self._remedy(airflows))
+                        raise WrongUse(
+                            f"{self.listing} finds more than {len(items) - 1}", remedy=self._remedy(airflows)
+                        )
             self.log.info("%s finds %d", self.listing, len(items))
             return items
 

@@ -49,10 +49,9 @@ def check_python(body: PythonCall, limits: Limits, platform: Platform, step: Ste
     found = []
     if not is_allowed(body.function, platform.python_allowed):
         allowed = ", ".join(platform.python_allowed) or "nothing; ask the platform team for python_allowed:"
-        found.append(
-            Problem(("function",), f"the platform does not allow {body.function!r}", f"Allowed: {allowed}")
-        )
-    for field, verb, allowed_in in (("reads", "read", limits.read), ("writes", "write", limits.write)):
+        found.append(Problem(("function",), f"the platform does not allow {body.function!r}", f"Allowed: {allowed}"))
+    both = limits.read + limits.write
+    for field, verb, allowed_in in (("reads", "read", both), ("writes", "write", limits.write)):
         for index, address in enumerate(getattr(body, field)):
             if not within(address, allowed_in, templates=True):
                 found.append(_outside((field, index), address, verb, allowed_in, limits))

@@ -230,9 +230,7 @@ def _read_into(
     folder: Folder, path: Path, model: type[M], prepare: Callable[[Any], Any] | None = None
 ) -> tuple[M, Document] | None:
     try:
-        return read_model(
-            path, path.relative_to(folder.root).as_posix(), model, root=folder.root, prepare=prepare
-        )
+        return read_model(path, path.relative_to(folder.root).as_posix(), model, root=folder.root, prepare=prepare)
     except ExceptionGroup as group:
         folder.mistakes.extend(each for each in group.exceptions if isinstance(each, Mistake))
         return None

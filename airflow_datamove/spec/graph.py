@@ -38,7 +38,11 @@ def order(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
                 if other != name
                 and (
                     _meet(reads[name], writes[other])
-                    or (position < index and _meet(writes[name], writes[other]) and not _meet(writes[name], reads[other]))
+                    or (
+                        position < index
+                        and _meet(writes[name], writes[other])
+                        and not _meet(writes[name], reads[other])
+                    )
                 )
             )
     return found

@@ -33,7 +33,9 @@ class Parameter(Model):
     type: Annotated[
         Literal["string", "integer", "number", "boolean", "date", "date-time"], Field(description="What it takes")
     ] = "string"
-    default: Annotated[Scalar | None, Field(description="Its value where a run gives none; without it, it must be given")] = None
+    default: Annotated[
+        Scalar | None, Field(description="Its value where a run gives none; without it, it must be given")
+    ] = None
     description: Annotated[str, Field(max_length=1000, description="What it is for; shown in the form")] = ""
     title: Annotated[str, Field(max_length=120, description="Its name in the form")] = ""
     enum: Annotated[list[Scalar], Field(max_length=200, description="The only values that it may have")] = []
@@ -61,7 +63,9 @@ class Parameter(Model):
         kind = _PYTHON.get(self.type, str)
         for value in (*self.enum, *(() if self.default is None else (self.default,))):
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-                raise SpecError(f"{value!r} is not of type {self.type}", remedy="Write a value of its type, or mend type:")
+                raise SpecError(
+                    f"{value!r} is not of type {self.type}", remedy="Write a value of its type, or mend type:"
+                )
         if (self.minimum is not None or self.maximum is not None) and self.type not in ("integer", "number"):
             raise SpecError(f"minimum and maximum are for numbers, not for {self.type}", remedy="Leave them out")
         if self.pattern and self.type != "string":

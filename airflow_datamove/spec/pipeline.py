@@ -32,7 +32,9 @@ def _check_steps(steps: dict[str, Step]) -> dict[str, Step]:
         ours = name == END or name.startswith("when_") or any(name.endswith(f"_{suffix}") for suffix in SUFFIXES)
         if ours:
             endings = ", ".join(f"..._{suffix}" for suffix in SUFFIXES)
-            raise SpecError(f"a step cannot be called {name!r}", remedy=f"when_..., {endings} and {END} are tasks of ours")
+            raise SpecError(
+                f"a step cannot be called {name!r}", remedy=f"when_..., {endings} and {END} are tasks of ours"
+            )
     return steps
 
 
@@ -163,12 +165,11 @@ class Pipeline(Model):
     owner: Owner | None = None
     tags: Tags = []
     schedule: Annotated[
-        Schedule, Field(description='Five cron fields, "0 2 * * *", or a preset, @daily; without it, runs are asked for')
+        Schedule,
+        Field(description='Five cron fields, "0 2 * * *", or a preset, @daily; without it, runs are asked for'),
     ] = None
     timezone: Annotated[TimeZone, Field(description="Where the schedule's hours, start and end are meant")] = "UTC"
-    after: Annotated[
-        After | None, Field(description="Run whenever these have come, instead of by the clock")
-    ] = None
+    after: Annotated[After | None, Field(description="Run whenever these have come, instead of by the clock")] = None
     interval: Annotated[
         Span | None, Field(description="What a run covers: data_interval_start is so long before its date")
     ] = None
@@ -177,7 +178,8 @@ class Pipeline(Model):
     catchup: Annotated[bool, Field(description="Also run for each date missed since start")] = False
     max_active_runs: Annotated[int, Field(ge=1, le=1000, description="Runs at a time")] = 16
     params: Annotated[
-        dict[ParameterName, Parameter], Field(max_length=50, description="What a run may be given; {{ params.x }} is it")
+        dict[ParameterName, Parameter],
+        Field(max_length=50, description="What a run may be given; {{ params.x }} is it"),
     ] = {}
     retries: Retries | None = None
     retry_delay: RetryDelay | None = None

@@ -86,8 +86,11 @@ def _templates(pipeline: Pipeline) -> Iterator[Problem]:
             yield Problem((*path, "for_each"), "nothing in the step names its item: all would do the same", remedy)
         if step.for_each.listing:
             yield from _named(pipeline, step.for_each.listing, (*path, "for_each", "list"))
-        yield from (each for text, place in _texts(step.for_each.items, (*path, "for_each", "in"))
-                    for each in _named(pipeline, text, place))
+        yield from (
+            each
+            for text, place in _texts(step.for_each.items, (*path, "for_each", "in"))
+            for each in _named(pipeline, text, place)
+        )
 
 
 def _named(pipeline: Pipeline, text: str, path: Path, for_each: ForEach | None = None) -> Iterator[Problem]:
@@ -108,7 +111,9 @@ def _named(pipeline: Pipeline, text: str, path: Path, for_each: ForEach | None =
 
 def _items(text: str, path: Path, for_each: ForEach) -> Iterator[Problem]:
     if "item" in named_in(without_items(text)).names:
-        yield Problem(path, "an item can only be named by itself", "Write {{ item }} or {{ item.key }}, without filters")
+        yield Problem(
+            path, "an item can only be named by itself", "Write {{ item }} or {{ item.key }}, without filters"
+        )
     for key in items_named(text):
         if key and key not in for_each.keys:
             known = did_you_mean(key, for_each.keys) if for_each.keys else "Write {{ item }}: it is a plain value"
@@ -134,4 +139,3 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[str, Path]]:
     elif hasattr(value, "model_fields_set"):
         for name in sorted(value.model_fields_set):
             yield from _texts(getattr(value, name), (*path, name))
-

@@ -45,7 +45,8 @@ def _check_texts(value: Any) -> None:
 def _check_pattern(text: Any) -> str:
     if not isinstance(text, str) or not _PATTERN.fullmatch(text):
         raise SpecError(
-            f"{str(text)[:80]!r} allows no functions", remedy="Write package.*, package.module:* or package.module:function"
+            f"{str(text)[:80]!r} allows no functions",
+            remedy="Write package.*, package.module:* or package.module:function",
         )
     return text
 
@@ -65,7 +66,9 @@ class PythonCall(Model):
         AfterValidator(_check_arguments),
         Field(max_length=50, description="Its keyword arguments; texts may hold templates"),
     ] = {}
-    reads: Annotated[list[AddressText], Field(max_length=50, description="What it reads, for the order of the steps")] = []
+    reads: Annotated[
+        list[AddressText], Field(max_length=50, description="What it reads, for the order of the steps")
+    ] = []
     writes: Annotated[
         list[AddressText], Field(max_length=50, description="What it writes, for the order and as assets")
     ] = []
