@@ -21,7 +21,7 @@ from tests.servers import StartFailed, stop_all
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 STATE = HERE.parent / ".stack" / "bench"
-_SHARED = {"run", "measure", "peers", "null_server", "contest", "ends"}
+_SHARED = {"run", "measure", "peers", "null_server", "contest", "ends", "generator_child"}
 
 
 def names() -> list[str]:

@@ -34,8 +34,8 @@ class TenantsBundle(BaseDagBundle):
         return self.base_dir / "dags"
 
     def initialize(self) -> None:
-        """Called before the bundle is used, on workers before each task: a new tenant's file must be there for its first
-        task, and what it costs must not grow with the pipelines.
+        """Called before the bundle is used, on workers before each task: a new tenant's file must be there for its
+        first task, and what it costs must not grow with the pipelines.
         """
         ready_stubs(self._source, self.path, self.lock)
         super().initialize()

@@ -23,7 +23,7 @@ def build_copy(plan: StepPlan) -> StepTasks:
     request: CopyRequest = plan.step.body
     lane: Lane = request.lane or "normal"
     arguments = {**copy_arguments(plan.platform, plan.limits, lane, request.slots, request.priority), **plan.settings}
-    wishes = {
+    wishes: dict[str, Any] = {
         "source": request.source,
         "destination": request.destination,
         "overwrite": request.overwrite,

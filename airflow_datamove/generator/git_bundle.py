@@ -13,8 +13,8 @@ from airflow_datamove.generator.stubs import ready_stubs, write_stubs
 class GitTenantsBundle(GitDagBundle):
     """DAGs of every tenant of a git repository, which holds ``platform.yaml`` and ``tenants/``, in ``subdir`` if not at
     its top. Airflow's own bundle fetches it; its parameters and connection are those of
-    :class:`~airflow.providers.git.bundles.git.GitDagBundle`, and so are its versions: a run goes on with the commit that
-    it has begun with, on whatever worker.
+    :class:`~airflow.providers.git.bundles.git.GitDagBundle`, and so are its versions: a run goes on with the commit
+    that it has begun with, on whatever worker.
 
     In ``[dag_processor] dag_bundle_config_list``::
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,6 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, CronTriggerTimetable, Param
 
 from airflow_datamove.generator.assets import outlets, schedule_after
-from airflow_datamove.generator.copy_dag import task_defaults
 from airflow_datamove.generator.step import StepPlan, document, task_settings
 from airflow_datamove.scheduling.limits import Limits
 from airflow_datamove.scheduling.pipeline_rules import narrowed
@@ -25,10 +25,18 @@ from airflow_datamove.spec.tenant import Tenant
 
 
 def pipeline_dag(
-    tenant_name: str, tenant: Tenant, platform: Platform, limits: Limits, name: str, file: PipelineFile
+    tenant_name: str,
+    tenant: Tenant,
+    platform: Platform,
+    limits: Limits,
+    name: str,
+    file: PipelineFile,
+    defaults: Mapping[str, Any],
 ) -> DAG:
     """Builds a pipeline's DAG: its pre-conditions side by side, then its steps, each after those that it follows, then
     ``done``, which tells who waits for the pipeline or for what it writes.
+
+    :param defaults: the tenant's ``default_args``.
     """
     pipeline = file.pipeline
     limits = narrowed(limits, file.limits)
@@ -44,7 +52,7 @@ def pipeline_dag(
         # A DAG belongs to the file that names it, not to any file whose reading happens to build it.
         auto_register=False,
         tags={tenant_name, "datamove", *_lanes(pipeline), *pipeline.tags},
-        default_args=_task_defaults(tenant_name, tenant, pipeline),
+        default_args=_task_defaults(defaults, pipeline),
         access_control=tenant.access or None,
         params={each: _param(pipeline, each) for each in pipeline.params} or None,
         doc_md=document(pipeline.docs) if pipeline.docs else None,
@@ -92,9 +100,9 @@ def _lanes(pipeline: Pipeline) -> set[Lane]:
     return {body.lane or "normal" for body in bodies if isinstance(body, CopyRequest)}
 
 
-def _task_defaults(name: str, tenant: Tenant, pipeline: Pipeline) -> dict[str, Any]:
-    defaults = {**task_defaults(name, tenant), **task_settings(pipeline)}
-    return {**defaults, "owner": pipeline.owner} if pipeline.owner else defaults
+def _task_defaults(defaults: Mapping[str, Any], pipeline: Pipeline) -> dict[str, Any]:
+    owner = {"owner": pipeline.owner} if pipeline.owner else {}
+    return {**defaults, **task_settings(pipeline), **owner}
 
 
 def _param(pipeline: Pipeline, name: str) -> Param:

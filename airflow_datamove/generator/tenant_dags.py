@@ -6,7 +6,7 @@ from pathlib import Path
 
 from airflow.sdk import DAG, get_parsing_context
 
-from airflow_datamove.generator.copy_dag import copy_dag
+from airflow_datamove.generator.copy_dag import copy_dag, task_defaults
 from airflow_datamove.generator.pipeline_dag import pipeline_dag
 from airflow_datamove.scheduling.admission import check_folder
 from airflow_datamove.scheduling.limits import lanes_up_to, limits_of
@@ -57,13 +57,14 @@ def dags_of(folder: Folder, *, file: str, only: str | None = None) -> dict[str, 
         return found
     for name, tenant in folder.tenants.items():
         limits = limits_of(name, tenant.tenant, platform)
+        defaults = task_defaults(name, tenant.tenant)
         for lane in lanes_up_to(tenant.tenant.max_lane):
             if only in (None, dag_id := f"{name}.copy.{lane}"):
                 found[dag_id] = copy_dag(name, tenant.tenant, platform, limits, lane)
         for file_name, each in tenant.pipelines.items():
             if only in (None, dag_id := f"{name}.{file_name}"):
                 try:
-                    found[dag_id] = pipeline_dag(name, tenant.tenant, platform, limits, file_name, each)
+                    found[dag_id] = pipeline_dag(name, tenant.tenant, platform, limits, file_name, each, defaults)
                 except Exception as error:  # whatever one pipeline meets in Airflow, its siblings must not miss
                     folder.mistakes.append(each.document.mistake((), f"Airflow refuses the pipeline: {error}"))
     for dag in found.values():

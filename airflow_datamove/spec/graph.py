@@ -1,4 +1,4 @@
-"""The neutral graph of a pipeline: which step follows which. Without Airflow; the generator and ``render`` draw from it.
+"""The neutral graph of a pipeline, without Airflow: which step follows which. The generator and ``render`` use it.
 
 A step follows those that its ``after`` names. Without ``after`` it follows every step that writes what it reads, and,
 of those that write to the same place, the ones that are written above it.

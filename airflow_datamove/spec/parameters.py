@@ -13,7 +13,7 @@ from airflow_datamove.spec.fields import Model
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _OURS = {"datamove"}
 """Airflow merges a pipeline's parameters with those that a task carries for us."""
-_PYTHON = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
+_PYTHON: dict[str, Any] = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
 
 Scalar = str | int | float | bool
 Bound = Annotated[int | float, WithJsonSchema({"type": "number"})]

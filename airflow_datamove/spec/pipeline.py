@@ -70,7 +70,7 @@ class Exists(Model):
 
 
 class After(Model):
-    """What a pipeline runs after, instead of by the clock: ``[orders, "gs://lake@raw/x/"]`` for short means all of it."""
+    """What a pipeline runs after, instead of by the clock; a list for short means all of it."""
 
     all_: Annotated[
         list[str], Field(alias="all", max_length=50, description="Pipelines or addresses; each must have come anew")
@@ -158,7 +158,7 @@ else:
 
 
 class Pipeline(Model):
-    """A pipeline: wait for its pre-conditions, then do its steps; a step that reads what another writes comes after it."""
+    """A pipeline: wait for its pre-conditions, then do its steps, each after those that write what it reads."""
 
     description: Annotated[str, Field(max_length=1000, description="One line, shown in Airflow's list of DAGs")] = ""
     docs: Annotated[str, Field(max_length=50_000, description="Markdown, shown on the DAG's page")] = ""
