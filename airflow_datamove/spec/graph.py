@@ -12,11 +12,13 @@ from functools import lru_cache
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import AddressError
+from airflow_datamove.spec.for_each import fill_items
 from airflow_datamove.spec.pipeline import Pipeline, StepOptions
 from airflow_datamove.spec.templates import before_templates, has_template
 
 _TEMPLATE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 _GLOB = re.compile(r"(?<!\\)[*?\[{]")
+_FEW = 50
 _ITEM = re.compile(r"\{\{-?\s*item\b")
 
 
@@ -25,7 +27,7 @@ def order(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
     if len(pipeline.steps) == 1:
         return {name: tuple(step.after or ()) for name, step in pipeline.steps.items()}
     reads = {name: _places(reads_of(step)) for name, step in pipeline.steps.items()}
-    writes = {name: _places(step.kind.writes(step.body)) for name, step in pipeline.steps.items()}
+    writes = {name: _places(_of_items(step, step.kind.writes(step.body))) for name, step in pipeline.steps.items()}
     names = list(pipeline.steps)
     found: dict[str, tuple[str, ...]] = {}
     for index, (name, step) in enumerate(pipeline.steps.items()):
@@ -77,13 +79,23 @@ def last_of(after: dict[str, tuple[str, ...]]) -> list[str]:
 def reads_of(step: StepOptions) -> list[str]:
     """The addresses that a step reads, its listing among them."""
     listing = step.for_each.listing if step.for_each else None
-    return [*step.kind.reads(step.body), *((listing,) if listing else ())]
+    return [*_of_items(step, step.kind.reads(step.body)), *((listing,) if listing else ())]
 
 
 def outputs_of(pipeline: Pipeline) -> list[str]:
     """What others may wait for: where the steps write, each once, up to the first template."""
-    found = (asset_name(each) for step in pipeline.steps.values() for each in step.kind.outputs(step.body))
+    found = (
+        asset_name(each) for step in pipeline.steps.values() for each in _of_items(step, step.kind.outputs(step.body))
+    )
     return list(dict.fromkeys(each for each in found if each))
+
+
+def _of_items(step: StepOptions, addresses: Sequence[str]) -> Sequence[str]:
+    """The addresses of each item of a step, where there are only a few; else those with ``{{ item }}`` in them."""
+    items = step.for_each.items if step.for_each else []
+    if not 0 < len(items) <= _FEW:
+        return addresses
+    return [fill_items(address, item) for item in items for address in addresses]
 
 
 @lru_cache(maxsize=8192)
