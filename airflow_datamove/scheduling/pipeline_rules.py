@@ -107,7 +107,8 @@ def problems_of_pipeline(
         elif waited == file.name:
             yield Problem(path, "a pipeline cannot follow itself", "Name another one, or write a schedule")
         elif tenant.known is not None and waited not in tenant.known:
-            remedy = f"{did_you_mean(waited, tenant.known)}. Of another tenant, name the address that it writes"
+            known = did_you_mean(waited, tenant.known)
+            remedy = f"{known}{'' if known.endswith('?') else '.'} Of another tenant, name the address that it writes"
             yield Problem(path, f"tenant {tenant.name!r} has no pipeline {waited[:80]!r}", remedy)
 
 
@@ -146,7 +147,7 @@ def _outside(
     path: tuple[str | int, ...], address: str, verb: str, prefixes: tuple[str, ...], limits: Limits
 ) -> Problem:
     allowed = ", ".join(prefixes) or "nothing"
-    where = path[-1] if isinstance(path[-1], str) else path[-2]
+    where = path[0] if path[0] == "after" else path[-1] if isinstance(path[-1], str) else path[-2]
     return Problem(
         path, f"{where} {address!r} lies outside what tenant {limits.tenant!r} may {verb}", f"Allowed: {allowed}"
     )

@@ -12,7 +12,7 @@ from airflow_datamove.spec.fields import AddressText, Duration, Model, Name
 from airflow_datamove.spec.for_each import ForEach
 from airflow_datamove.spec.parameters import Parameter, ParameterName
 from airflow_datamove.spec.schedule import Date, Schedule, TimeZone
-from airflow_datamove.spec.step_kinds import KINDS, SUFFIXES, StepKind
+from airflow_datamove.spec.step_kinds import KINDS, StepKind
 from airflow_datamove.spec.templates import may_have_template, without_templates
 
 DAY = 24 * 3600
@@ -25,17 +25,6 @@ def _check_no_glob(text: str) -> str:
     if set("*?[{") & set(without_templates(text)):
         raise SpecError("a pre-condition cannot be a glob", remedy="Name one file, such as .../_SUCCESS")
     return text
-
-
-def _check_steps(steps: dict[str, Step]) -> dict[str, Step]:
-    for name in steps:
-        ours = name == END or name.startswith("when_") or any(name.endswith(f"_{suffix}") for suffix in SUFFIXES)
-        if ours:
-            endings = ", ".join(f"..._{suffix}" for suffix in SUFFIXES)
-            raise SpecError(
-                f"a step cannot be called {name!r}", remedy=f"when_..., {endings} and {END} are tasks of ours"
-            )
-    return steps
 
 
 def _check_span(seconds: float) -> float:
@@ -188,5 +177,4 @@ class Pipeline(Model):
     steps: Annotated[
         dict[Name, Step],
         Field(min_length=1, max_length=200, description="The steps by their names"),
-        AfterValidator(_check_steps),
     ]

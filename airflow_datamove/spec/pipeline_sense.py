@@ -10,7 +10,8 @@ from airflow_datamove.errors import AddressError
 from airflow_datamove.spec.for_each import ForEach, items_named, without_items
 from airflow_datamove.spec.graph import circle, order
 from airflow_datamove.spec.mistakes import Problem, did_you_mean
-from airflow_datamove.spec.pipeline import Pipeline
+from airflow_datamove.spec.pipeline import END, Pipeline
+from airflow_datamove.spec.step_kinds import SUFFIXES
 from airflow_datamove.spec.templates import DATES, named_in
 
 _DATE_OF_A_RUN = "Write {{ dag_run.run_after | ds }}: a run that follows others has no date of its own"
@@ -59,6 +60,10 @@ def _waited_for(pipeline: Pipeline) -> Iterator[Problem]:
 
 def _steps(pipeline: Pipeline) -> Iterator[Problem]:
     for name, step in pipeline.steps.items():
+        if name == END or name.startswith("when_") or any(name.endswith(f"_{suffix}") for suffix in SUFFIXES):
+            endings = ", ".join(f"..._{suffix}" for suffix in SUFFIXES)
+            remedy = f"when_..., {endings} and {END} are tasks of ours"
+            yield Problem(("steps", name), f"a step cannot be called {name!r}", remedy)
         for index, other in enumerate(step.after or ()):
             if other not in pipeline.steps:
                 remedy = did_you_mean(other, pipeline.steps)
