@@ -26,6 +26,8 @@ _SUBCOMMANDS = {
     "cancel": "end DistCp jobs on YARN",
     "sweep": "remove what copies that were given up have left behind",
     "lint": "check a folder of tenants and pipelines",
+    "render": "draw a pipeline's graph, as text or as an image",
+    "new": "write a commented start of a tenant or a pipeline",
     "schema": "print the JSON schema of a specification, for editors",
     "pools": "make the pools of an Airflow from platform.yaml",
 }

@@ -182,11 +182,15 @@ class DistCpOperator(BaseOperator):
         elif self.posted:
             values = context["dag_run"].conf or {}
         else:
-            values = {**request_values(self), **self.options}
+            values = self.wishes()
         request = read_request(values)
         if self.limits:
             admit(request, self.limits, lane=self.lane)
         return request
+
+    def wishes(self) -> dict[str, Any]:
+        """What the fields ask for, as it is once their templates are rendered."""
+        return {**request_values(self), **self.options}
 
     def rate(self, request: CopyRequest, *, distcp: bool) -> int | None:
         """Bytes per second that the copy may take: its slots x the rate of a slot.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from airflow_datamove.scheduling.links import slots_of
@@ -55,7 +55,8 @@ class Limits:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-able values."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
