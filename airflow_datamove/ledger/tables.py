@@ -63,6 +63,7 @@ request = Table(
     Column("bytes", BigInteger, nullable=False, default=0, comment="moved so far, or in the end"),
     Column("report", _LONG, comment="the TransferReport as JSON, or the progress while it runs"),
     Column("error", Text),
+    Column("warning", Text, comment="what a person should know of it while it is open: it will be late"),
     UniqueConstraint("tenant", "idempotency_key", name="datamove_request_idempotency"),
     UniqueConstraint("twin", name="datamove_request_twin"),
     UniqueConstraint("writing", name="datamove_request_writing"),

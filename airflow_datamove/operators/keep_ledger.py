@@ -9,7 +9,9 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from airflow_datamove.hooks.ledger import LedgerHook
 from airflow_datamove.ledger.database import Ledger
+from airflow_datamove.ledger.estimate import warn_of_late
 from airflow_datamove.ledger.give_back import give_back, live_runs
+from airflow_datamove.ledger.prune import prune
 from airflow_datamove.ledger.runs import ask_for_run, begun, lanes_with_work, stale
 from airflow_datamove.operators.wake import make_run
 from airflow_datamove.scheduling.leased_runs import lane_dag
@@ -34,7 +36,12 @@ class KeepLedgerOperator(BaseOperator):
             if state in _OVER or (not state and not make_run(lane_dag(asked.tenant, asked.lane), asked.run_id)):
                 begun(ledger, asked.run_id)
         called = [f"{tenant}.{lane}" for tenant, lane in lanes_with_work(ledger) if _called(ledger, tenant, lane)]
+        late = warn_of_late(ledger)
+        for id in late:
+            self.log.warning("Request %s will miss its deadline", id)
+        forgotten = prune(ledger, most=10_000)
         done = {"returned": returned.pending, "dead": returned.dead, "cancelled": returned.cancelled, "called": called}
+        done |= {"late": late, "forgotten": forgotten}
         self.log.info("%s", done)
         return done
 

@@ -50,12 +50,17 @@ class RoutedCopy:
 
         :raises Refused: if the route that is asked for is impossible.
         """
-        if not self._may_be_distcps(request):
-            return None
+        return self.routed(request)[1] if self._may_be_distcps(request) else None
+
+    def routed(self, request: CopyRequest) -> tuple[Asked, RouteDecision]:
+        """How much is asked for, as far as it must be known, and the route.
+
+        :raises Refused: if the route that is asked for is impossible.
+        """
         source, destination = Address.parse(request.source), Address.parse(request.destination)
         with self.opened(source, self.connections) as store, self.opened(destination, self.connections) as there:
             asked = measure_asked(store, source, options_of(request), self.connections, enough_bytes=self.threshold)
-            return self._choose(request, asked, server_side=there.can_copy_from(store))
+            return asked, self._choose(request, asked, server_side=there.can_copy_from(store))
 
     def copy(
         self,

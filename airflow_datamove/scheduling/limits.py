@@ -33,6 +33,8 @@ class Limits:
     share: int = 1
     max_queued: int = 100_000
     """Requests that may be pending."""
+    threshold: int = 2**30
+    """Bytes from which on DistCp copies."""
     queue: str = ""
     """YARN queue of its DistCp jobs."""
     hadoop: str = ""
@@ -84,6 +86,7 @@ def limits_of(name: str, tenant: Tenant, platform: Platform) -> Limits:
         urgent_slots=slots.urgent,
         share=tenant.share,
         max_queued=tenant.max_queued,
+        threshold=platform.threshold,
         queue=tenant.hadoop_queue or (platform.hadoop.queue if platform.hadoop else ""),
         hadoop=platform.hadoop.connection if platform.hadoop else "",
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow_datamove import client
 from airflow_datamove.scheduling.links import pools_of
 from airflow_datamove.scheduling.pools import PoolsApi
 from airflow_datamove.spec.folder import read_model
@@ -76,7 +77,8 @@ def up(
     airflow = _start("airflow", home, env={**env, **_bundle(home, folder), **(more or {})}, database=database)
     platform, _ = read_model(folder / "platform.yaml", "platform.yaml", Platform)
     with doing("while making Airflow's pools"):
-        pools = PoolsApi(airflow["url"], username=airflow["username"], password=airflow["password"])
+        login = client.AirflowApi(airflow["url"], username=airflow["username"], password=airflow["password"])
+        pools = PoolsApi(login)
         pools.apply(pools.changes(pools_of(platform)))
     stack = Stack(
         state=home,

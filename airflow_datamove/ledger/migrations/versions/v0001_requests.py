@@ -98,6 +98,12 @@ def upgrade() -> None:
             comment="the TransferReport as JSON, or the progress while it runs",
         ),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column(
+            "warning",
+            sa.Text(),
+            nullable=True,
+            comment="what a person should know of it while it is open: it will be late",
+        ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("tenant", "idempotency_key", name="datamove_request_idempotency"),
         sa.UniqueConstraint("twin", name="datamove_request_twin"),
