@@ -55,6 +55,8 @@ request = Table(
     Column("lease", _LEASE, comment="who works on it: dag/run/task/map index/try"),
     Column("tries", Integer, nullable=False, default=0),
     Column("deaths", Integer, nullable=False, default=0, comment="tries whose worker died"),
+    Column("generation", Integer, nullable=False, default=0, comment="how often a person had it done anew"),
+    Column("job", String(400), comment="connection and tag of its DistCp job, if it has one"),
     Column("cancelling", Boolean, nullable=False, default=False),
     Column("native", Boolean, nullable=False, default=False, comment="posted to Airflow itself, and recorded here"),
     Column("joined", Integer, nullable=False, default=0, comment="how often it was submitted again while pending"),

@@ -7,6 +7,8 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
+from airflow_datamove.errors import DatamoveError
+from airflow_datamove.hooks.hadoop import HadoopHook
 from airflow_datamove.hooks.ledger import LedgerHook
 from airflow_datamove.ledger.database import Ledger
 from airflow_datamove.ledger.estimate import warn_of_late
@@ -31,6 +33,8 @@ class KeepLedgerOperator(BaseOperator):
         ledger = LedgerHook().get_conn()
         states = {run_id: _state(context, dag_id, run_id) for dag_id, run_id in live_runs(ledger)}
         returned = give_back(ledger, over=[run_id for run_id, state in states.items() if state in ("", *_OVER)])
+        for job in returned.jobs:
+            self._end_job(job)
         for asked in stale(ledger):
             state = _state(context, lane_dag(asked.tenant, asked.lane), asked.run_id)
             if state in _OVER or (not state and not make_run(lane_dag(asked.tenant, asked.lane), asked.run_id)):
@@ -44,6 +48,15 @@ class KeepLedgerOperator(BaseOperator):
         done |= {"late": late, "forgotten": forgotten}
         self.log.info("%s", done)
         return done
+
+    def _end_job(self, job: str) -> None:
+        """Ends the DistCp job of a request that nobody will work on any more; YARN's own lease ends it otherwise."""
+        connection, _, tag = job.partition("|")
+        try:
+            ended = HadoopHook(connection).get_conn().cancel("", tag)
+            self.log.info("Ended %s", ended or f"nothing: no job of {tag} runs")
+        except DatamoveError as error:
+            self.log.warning("The job of %s could not be ended: %s", tag, error)
 
 
 def _called(ledger: Ledger, tenant: str, lane: str) -> bool:

@@ -108,7 +108,7 @@ class LeasedCopies:
             with ExitStack() as stack:
                 stores = stack.enter_context(SharedStores())
                 shared = {"connections": RememberedConnections(AirflowConnections()), "opened": stores.open}
-                keeper = stack.enter_context(LeaseKeeper(self._lease, self._progress, self._end_early))
+                keeper = stack.enter_context(LeaseKeeper(self._lease, self._ours, self._end_early))
                 crew = stack.enter_context(ThreadPoolExecutor(AT_ONCE, thread_name_prefix="request"))
                 stack.callback(self._stop_all)
                 self._loop(self._operator.routed(**shared), crew, keeper)
@@ -236,8 +236,9 @@ class LeasedCopies:
         except LedgerUnavailable as error:
             _log.warning("%s", error)  # the end of the lease gives them back
 
-    def _progress(self) -> dict[str, dict[str, Any]]:
-        return {id: work.progress.to_dict() for id, work in list(self._works.items()) if work.progress is not None}
+    def _ours(self) -> dict[str, dict[str, Any] | None]:
+        works = list(self._works.items())
+        return {id: work.progress.to_dict() if work.progress else None for id, work in works}
 
     def _end_early(self, ids: Iterable[str]) -> None:
         """Somebody wants these cancelled, or has them already."""
@@ -265,7 +266,12 @@ class LeasedCopies:
 
 
 def _handed_over(leased: Leased, reason: str) -> dict[str, Any]:
-    return {"request": dict(leased.conf), "reason": reason, "ledger_id": leased.id}
+    return {
+        "request": dict(leased.conf),
+        "reason": reason,
+        "ledger_id": leased.id,
+        "generation": leased.generation,
+    }
 
 
 def _report_of(error: CopyFailed | Cancelled) -> dict[str, Any]:

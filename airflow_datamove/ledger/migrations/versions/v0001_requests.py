@@ -85,6 +85,10 @@ def upgrade() -> None:
         sa.Column("lease", sa.String(length=400), nullable=True, comment="who works on it: dag/run/task/map index/try"),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("deaths", sa.Integer(), nullable=False, comment="tries whose worker died"),
+        sa.Column("generation", sa.Integer(), nullable=False, comment="how often a person had it done anew"),
+        sa.Column(
+            "job", sa.String(length=400), nullable=True, comment="connection and tag of its DistCp job, if it has one"
+        ),
         sa.Column("cancelling", sa.Boolean(), nullable=False),
         sa.Column("native", sa.Boolean(), nullable=False, comment="posted to Airflow itself, and recorded here"),
         sa.Column("joined", sa.Integer(), nullable=False, comment="how often it was submitted again while pending"),
