@@ -119,6 +119,7 @@ run = Table(
     Column("tenant", String(63), nullable=False),
     Column("lane", String(8), nullable=False),
     Column("asked_at", BigInteger, nullable=False),
+    Column("lingers", Boolean, nullable=False, default=False, comment="has worked, and waits for more"),
     comment="runs that were asked for and have not begun to lease",
     mysql_charset="utf8mb4",
     mysql_collate="utf8mb4_bin",

@@ -8,6 +8,7 @@ queue.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -22,7 +23,7 @@ from airflow_datamove.errors import Cancelled, CopyFailed, DatamoveError, Ledger
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.ledger import LedgerHook
 from airflow_datamove.ledger.lease import Ended, Lease, Leased
-from airflow_datamove.ledger.runs import ask_for_run, begun, wait_again
+from airflow_datamove.ledger.runs import ask_for_run, begun, others_wait, wait_again
 from airflow_datamove.ledger.tables import CANCELLED, DONE, FAILED, HANDLED
 from airflow_datamove.operators.lease_keeper import LeaseKeeper
 from airflow_datamove.operators.leave_report import REPORT_KEY
@@ -58,6 +59,9 @@ _CALL_NEXT = 2.0
 """Seconds of work after which a run that leaves requests behind calls another."""
 _LEDGER_AWAY = 900.0
 """Seconds for which the end of requests is told again and again to a ledger that does not answer."""
+
+_BULK_NICENESS = 10
+"""On a busy worker what is urgent gets the processor first. A task has a process of its own."""
 
 _log = logging.getLogger(__name__)
 
@@ -100,6 +104,8 @@ class LeasedCopies:
         :return: what a mapped DistCpOperator gets: the large ones.
         :raises Cancelled: if someone ended the task; what was not finished is in the queue again.
         """
+        if self._lane == "bulk":
+            os.nice(_BULK_NICENESS)
         self._lease.begin()
         begun(self._ledger, self._run_id)
         for leased in self._lease.handed():  # an earlier try died before it could pass them on
@@ -151,6 +157,8 @@ class LeasedCopies:
                 ):
                     break
                 idle_since = idle_since or now
+                if others_wait(self._ledger, self._lane):
+                    break
                 self._operator.cancelled.wait(_LOOK)
                 continue
             idle_since = None

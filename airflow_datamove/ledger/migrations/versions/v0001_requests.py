@@ -140,6 +140,7 @@ def upgrade() -> None:
         sa.Column("tenant", sa.String(length=63), nullable=False),
         sa.Column("lane", sa.String(length=8), nullable=False),
         sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("lingers", sa.Boolean(), nullable=False, comment="has worked, and waits for more"),
         sa.PrimaryKeyConstraint("run_id"),
         comment="runs that were asked for and have not begun to lease",
         mysql_charset="utf8mb4",
