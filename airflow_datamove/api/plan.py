@@ -19,7 +19,7 @@ def plan(ledger: Ledger, new: NewRequest, limits: Limits) -> dict[str, Any]:
     :raises DatamoveError: if the source cannot be read, as the copy itself would find.
     """
     request = read_request(new.conf)
-    copies = RoutedCopy(limits.threshold, limits.hadoop, connections=AirflowConnections())
+    copies = RoutedCopy(limits.threshold, limits.hadoop, connections=AirflowConnections(), limits=limits)
     asked, decision = copies.routed(request)
     distcp = decision.route == "distcp"
     rate = limits.slots(request, distcp=distcp, lane=new.lane) * limits.slot_rate
