@@ -1,5 +1,5 @@
-"""The examples are sound: their YAML has no mistake, their DAGs can be read. What is in ``invalid/`` is refused, by lint
-and by Airflow, with the words that stand beside it."""
+"""The examples are sound: their YAML has no mistake, their DAGs can be read. What is in ``invalid/`` is refused, by
+lint and by Airflow, with the words that stand beside it."""
 
 from __future__ import annotations
 
