@@ -91,11 +91,6 @@ def _templates(pipeline: Pipeline) -> Iterator[Problem]:
             yield Problem((*path, "for_each"), "nothing in the step names its item: all would do the same", remedy)
         if step.for_each.listing:
             yield from _named(pipeline, step.for_each.listing, (*path, "for_each", "list"))
-        yield from (
-            each
-            for text, place in _texts(step.for_each.items, (*path, "for_each", "in"))
-            for each in _named(pipeline, text, place)
-        )
 
 
 def _named(pipeline: Pipeline, text: str, path: Path, for_each: ForEach | None = None) -> Iterator[Problem]:
