@@ -127,9 +127,10 @@ def _remedy_for(param: str, pipeline: Pipeline) -> str:
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[str, Path]]:
-    """Every text in a part of a specification, and where it stands."""
+    """Every text with a template in a part of a specification, and where it stands."""
     if isinstance(value, str):
-        yield value, path
+        if "{{" in value:
+            yield value, path
     elif isinstance(value, (list, tuple)):
         for index, each in enumerate(value):
             yield from _texts(each, (*path, index))
@@ -138,4 +139,5 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[str, Path]]:
             yield from _texts(each, (*path, key))
     elif hasattr(value, "model_fields_set"):
         for name in sorted(value.model_fields_set):
-            yield from _texts(getattr(value, name), (*path, name))
+            if isinstance(each := getattr(value, name), (str, list, dict)):
+                yield from _texts(each, (*path, name))

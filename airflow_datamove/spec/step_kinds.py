@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -79,6 +80,7 @@ SUFFIXES = tuple(sorted({"items", *(suffix for kind in KINDS.values() for suffix
 """What no step's name may end with, after an underscore: the further tasks of steps are called so."""
 
 
+@cache
 def _named(place: str) -> Callable[..., Any]:
     module, _, name = place.partition(":")
     found: Callable[..., Any] = getattr(import_module(module), name)

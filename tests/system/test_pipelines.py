@@ -10,8 +10,8 @@ from tests.system.driver import Driver, wait_for
 TENANT = """
 owner: {name}@tenant.example
 link: interconnect
-read: ["hdfs://onprem@/data/{name}/", "abfs://globex_blob@globex/{name}/"]
-write: ["abfs://globex_blob@globex/{name}/"]
+read: ["hdfs://onprem@/data/{name}/", "gs://acme_gcp@acme-lake/{name}/"]
+write: ["gs://acme_gcp@acme-lake/{name}/"]
 """
 FIRST = """
 params:
@@ -21,15 +21,15 @@ steps:
     for_each: {{list: "hdfs://onprem@/data/{name}/day=*/"}}
     copy:
       source: hdfs://onprem@/data/{name}/{{{{ item.path }}}}/
-      destination: abfs://globex_blob@globex/{name}/raw/{{{{ item.name }}}}/{{{{ params.mark }}}}/
+      destination: gs://acme_gcp@acme-lake/{name}/raw/{{{{ item.name }}}}/{{{{ params.mark }}}}/
 """
 SECOND = """
-after: [first, "abfs://globex_blob@globex/{name}/raw/"]
+after: [first, "gs://acme_gcp@acme-lake/{name}/raw/"]
 steps:
   together:
     copy:
-      source: abfs://globex_blob@globex/{name}/raw/
-      destination: abfs://globex_blob@globex/{name}/all/
+      source: gs://acme_gcp@acme-lake/{name}/raw/
+      destination: gs://acme_gcp@acme-lake/{name}/all/
 """
 
 
@@ -53,7 +53,7 @@ def test_a_pipeline_for_each_folder_and_one_that_follows_it(driver: Driver, fold
         "day=2",
         "day=3",
     ]
-    found = driver.files(f"abfs://globex_blob@globex/{name}/raw/")
+    found = driver.files(f"gs://acme_gcp@acme-lake/{name}/raw/")
     assert {path: len(content) for path, content in found.items()} == {
         "day=1/m/x": 5,
         "day=2/m/x": 5,
@@ -64,4 +64,4 @@ def test_a_pipeline_for_each_folder_and_one_that_follows_it(driver: Driver, fold
     )
     assert runs[0]["run_type"] == "asset_triggered"
     assert driver.ended(f"{name}.second", runs[0]["dag_run_id"], 200) == "success"
-    assert set(driver.files(f"abfs://globex_blob@globex/{name}/all/")) == set(found)
+    assert set(driver.files(f"gs://acme_gcp@acme-lake/{name}/all/")) == set(found)
