@@ -45,13 +45,13 @@ def build_dags(root: Path, tenant: str, *, file: str, platform: Platform | None 
     if only is not None and not only.startswith(f"{tenant}."):
         return {}
     pipeline = only.removeprefix(f"{tenant}.") if only else None
-    with _without_collecting():
+    with without_collecting():
         folder = read_folder(root, tenant=tenant, pipeline=pipeline, platform=platform)
         return dags_of(check_folder(folder), file=file, only=only)
 
 
 @contextmanager
-def _without_collecting() -> Iterator[None]:
+def without_collecting() -> Iterator[None]:
     """Nearly all that is made here is there to stay, and makes Python's collector look through all of Airflow's objects
     again and again: a quarter of the time."""
     was_on = gc.isenabled()
