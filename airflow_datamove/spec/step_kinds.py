@@ -32,6 +32,8 @@ class StepKind:
     """The addresses that a step writes, for the order of the steps."""
     outputs: Callable[[Any], Sequence[str]]
     """Those of them that others may wait for: they become assets."""
+    says: Callable[[Any], str]
+    """What a step does, in one line, for who looks at the graph."""
     check: str
     """``module:function``, a :class:`airflow_datamove.scheduling.pipeline_rules.StepCheck`."""
     build: str
@@ -58,6 +60,7 @@ KINDS: dict[str, StepKind] = {
             reads=lambda body: [each for each in (body.source, body.manifest) if each],
             writes=lambda body: [each for each in (body.destination, body.receipt) if each],
             outputs=lambda body: [body.destination],
+            says=lambda body: f"{body.source} -> {body.destination}",
             check="airflow_datamove.scheduling.pipeline_rules:check_copy",
             build="airflow_datamove.generator.copy_step:build_copy",
             suffixes=("distcp", "large"),
@@ -69,6 +72,7 @@ KINDS: dict[str, StepKind] = {
             reads=lambda body: body.reads,
             writes=lambda body: body.writes,
             outputs=lambda body: body.writes,
+            says=lambda body: body.function,
             check="airflow_datamove.scheduling.pipeline_rules:check_python",
             build="airflow_datamove.generator.python_step:build_python",
         ),
