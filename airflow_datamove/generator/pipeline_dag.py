@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -86,9 +87,13 @@ def _schedule(tenant: str, pipeline: Pipeline) -> Any:
         return schedule_after(tenant, pipeline.after)
     if pipeline.schedule is None or pipeline.schedule == "@once":
         return pipeline.schedule
-    return CronTriggerTimetable(
-        pipeline.schedule, timezone=pipeline.timezone, interval=timedelta(seconds=pipeline.interval or 0)
-    )
+    return _timetable(pipeline.schedule, pipeline.timezone, pipeline.interval or 0.0)
+
+
+@lru_cache(maxsize=1024)
+def _timetable(schedule: str, timezone: str, interval: float) -> CronTriggerTimetable:
+    """Thousands of pipelines share a few schedules, and Airflow reads each of them anew."""
+    return CronTriggerTimetable(schedule, timezone=timezone, interval=timedelta(seconds=interval))
 
 
 def _moment(date: str | None, pipeline: Pipeline) -> datetime | None:

@@ -27,7 +27,7 @@ from typing import Any
 
 from airflow_datamove import __version__
 from airflow_datamove.generator.broken import text_of
-from airflow_datamove.generator.tenant_dags import SOURCE_FILE, dags_of
+from airflow_datamove.generator.tenant_dags import SOURCE_FILE, dags_of, without_collecting
 from airflow_datamove.scheduling.admission import check_folder
 from airflow_datamove.spec.folder import PLATFORM_FILE, TENANTS_FOLDER, read_folder, read_platform, tenant_names
 from airflow_datamove.spec.mistakes import Mistake
@@ -109,7 +109,7 @@ def write_stubs(source: Path, target: Path) -> bool:
         fingerprint = _fingerprint(source, _yaml_below(home), also=sum_of_platform)
         known = state.tenants.get(name)
         stub = target / f"{name}.py"
-        if known and known["fingerprint"] == fingerprint and stub.exists() == known["stub"]:
+        if known and known["fingerprint"] == fingerprint and (stub.exists() or not known["stub"]):
             continue
         state.tenants[name] = _look_at_tenant(source, name, platform, fingerprint)
         if state.tenants[name]["stub"]:
@@ -164,7 +164,8 @@ def _look_at_tenant(source: Path, name: str, platform: Platform | None, fingerpr
     folder = read_folder(source, tenant=name, platform=platform) if platform else read_folder(source, tenant=name)
     folder.platform = platform
     check_folder(folder)
-    dags_of(folder, file="")
+    with without_collecting():
+        dags_of(folder, file="")
     mistakes = [each for each in folder.mistakes if each.file != PLATFORM_FILE]
     return {"fingerprint": fingerprint, "stub": name in folder.tenants, "broken": _mistakes(mistakes)}
 

@@ -63,12 +63,18 @@ def narrowed(limits: Limits, folders: Sequence[FolderLimits]) -> Limits:
     for each in folders:
         limits = replace(
             limits,
-            read=limits.read if each.read is None else tuple(p for p in each.read if within(p, limits.read)),
-            write=limits.write if each.write is None else tuple(p for p in each.write if within(p, limits.write)),
+            read=limits.read if each.read is None else _both(each.read, limits.read),
+            write=limits.write if each.write is None else _both(each.write, limits.write),
             max_lane=min(each.max_lane or limits.max_lane, limits.max_lane, key=LANES.index),
             max_slots=min(each.max_slots or limits.max_slots, limits.max_slots),
         )
     return limits
+
+
+def _both(some: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    """The folders that lie in both."""
+    found = {a if a.startswith(b) else b for a in some for b in others if a.startswith(b) or b.startswith(a)}
+    return tuple(sorted(found))
 
 
 def check_pipelines(folder: Folder, tenant: TenantFolder, limits: Limits, platform: Platform) -> None:

@@ -133,16 +133,11 @@ def _starts(pipeline: Pipeline) -> Iterator[Box]:
 
 
 def _told(name: str, step: StepOptions) -> tuple[str, str]:
-    body, kind = step.body, step.kind
-    detail = body.function if kind.name == "python" else _from_to(kind.reads(body), kind.outputs(body))
+    kind, detail = step.kind, step.kind.says(step.body)
     if step.for_each is None:
         return f"{name} ({kind.name})", detail
     many = f"each of {step.for_each.listing}" if step.for_each.listing else f"{len(step.for_each.items)} items"
     return f"{name} ({kind.name}, for {many})", detail
-
-
-def _from_to(reads: object, writes: object) -> str:
-    return " -> ".join(", ".join(map(str, each)) for each in (reads, writes) if isinstance(each, (list, tuple)))
 
 
 def _short(text: str) -> str:

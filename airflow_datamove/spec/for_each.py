@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 
 from airflow_datamove.errors import SpecError
 from airflow_datamove.spec.fields import AddressText, Model
-from airflow_datamove.spec.templates import check_templates
+from airflow_datamove.spec.templates import may_have_template
 
 MOST_ITEMS = 1000
 FOUND_KEYS = ("address", "path", "name", "stem")
@@ -58,8 +58,9 @@ class ForEach(Model):
                 raise SpecError(f"{key[:80]!r} cannot be a key of an item", remedy="Use letters, digits and _")
         for item in self.items:
             for value in item.values() if isinstance(item, dict) else (item,):
-                if isinstance(value, str):
-                    check_templates(value)
+                if isinstance(value, str) and may_have_template(value):
+                    remedy = "Write it in the step, beside {{ item }}"
+                    raise SpecError("a template in an item would not be rendered", remedy=remedy)
         return self
 
     @property

@@ -7,7 +7,7 @@ of those that write to the same place, the ones that are written above it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from airflow_datamove.address import Address
@@ -50,7 +50,7 @@ def order(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def circle(after: dict[str, Sequence[str]]) -> list[str]:
+def circle(after: Mapping[str, Sequence[str]]) -> list[str]:
     """A way from something back to itself, or nothing if there is none."""
     done: set[str] = set()
     for start in after:

@@ -109,7 +109,10 @@ class StepOptions(Model):
     @property
     def kind(self) -> StepKind:
         """What kind of step it is."""
-        return next(kind for kind in KINDS.values() if getattr(self, f"{kind.name}_") is not None)
+        for kind in KINDS.values():
+            if getattr(self, f"{kind.name}_") is not None:
+                return kind
+        raise AssertionError("a step of no kind is never sound")
 
     @property
     def body(self) -> Any:

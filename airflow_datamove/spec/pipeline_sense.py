@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow_datamove.address import Address
 from airflow_datamove.errors import AddressError
 from airflow_datamove.spec.for_each import ForEach, items_named, without_items
-from airflow_datamove.spec.graph import circle, order
+from airflow_datamove.spec.graph import asset_name, circle, order
 from airflow_datamove.spec.mistakes import Problem, did_you_mean
 from airflow_datamove.spec.pipeline import END, Pipeline
 from airflow_datamove.spec.step_kinds import SUFFIXES
 from airflow_datamove.spec.templates import DATES, named_in
 
 _DATE_OF_A_RUN = "Write {{ dag_run.run_after | ds }}: a run that follows others has no date of its own"
+_LONGEST_ASSET = 1400
+"""Airflow's own limit is 1,500, with what stands before it in a URI."""
 Path = tuple[str | int, ...]
 
 
@@ -32,7 +36,8 @@ def _dates(pipeline: Pipeline) -> Iterator[Problem]:
         yield Problem(("catchup",), "there is no schedule to catch up with", "Add a schedule, or leave catchup out")
     if pipeline.interval is not None and (pipeline.schedule is None or pipeline.schedule == "@once"):
         yield Problem(("interval",), "only runs of a schedule cover an interval", "Add a schedule, or leave it out")
-    if pipeline.start and pipeline.end and pipeline.end < pipeline.start:
+    moments = [datetime.fromisoformat(each) for each in (pipeline.start, pipeline.end) if each]
+    if len(moments) == 2 and moments[1] < moments[0]:
         yield Problem(("end",), "it ends before it starts", "Mend one of the two")
     if pipeline.schedule is not None or pipeline.after is not None:
         for name, parameter in pipeline.params.items():
@@ -56,10 +61,25 @@ def _waited_for(pipeline: Pipeline) -> Iterator[Problem]:
             continue
         if named_in(name).names or any(char in name for char in "*?[{"):
             yield Problem(path, "a template or a glob cannot be waited for", "Name the folder that is written to")
+        elif _cannot_be_asset(name):
+            yield Problem(path, "this cannot be an Airflow asset", f"Use at most {_LONGEST_ASSET} characters")
+
+
+def _cannot_be_asset(address: str) -> bool:
+    """True if Airflow would refuse an address as the name of an asset."""
+    name = asset_name(address)
+    try:
+        urlsplit(f"x-{name}")
+    except ValueError:  # brackets in the authority, which a URL has for IPv6 alone
+        return True
+    return len(name) > _LONGEST_ASSET
 
 
 def _steps(pipeline: Pipeline) -> Iterator[Problem]:
     for name, step in pipeline.steps.items():
+        if any(_cannot_be_asset(address) for address in step.kind.outputs(step.body)):
+            remedy = f"Use at most {_LONGEST_ASSET} characters, and no brackets before the first slash"
+            yield Problem(("steps", name, step.kind.name), "this destination cannot be an Airflow asset", remedy)
         if name == END or name.startswith("when_") or any(name.endswith(f"_{suffix}") for suffix in SUFFIXES):
             endings = ", ".join(f"..._{suffix}" for suffix in SUFFIXES)
             remedy = f"when_..., {endings} and {END} are tasks of ours"
@@ -91,11 +111,6 @@ def _templates(pipeline: Pipeline) -> Iterator[Problem]:
             yield Problem((*path, "for_each"), "nothing in the step names its item: all would do the same", remedy)
         if step.for_each.listing:
             yield from _named(pipeline, step.for_each.listing, (*path, "for_each", "list"))
-        yield from (
-            each
-            for text, place in _texts(step.for_each.items, (*path, "for_each", "in"))
-            for each in _named(pipeline, text, place)
-        )
 
 
 def _named(pipeline: Pipeline, text: str, path: Path, for_each: ForEach | None = None) -> Iterator[Problem]:
@@ -132,9 +147,10 @@ def _remedy_for(param: str, pipeline: Pipeline) -> str:
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[str, Path]]:
-    """Every text in a part of a specification, and where it stands."""
+    """Every text with a template in a part of a specification, and where it stands."""
     if isinstance(value, str):
-        yield value, path
+        if "{{" in value:
+            yield value, path
     elif isinstance(value, (list, tuple)):
         for index, each in enumerate(value):
             yield from _texts(each, (*path, index))
@@ -143,4 +159,5 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[str, Path]]:
             yield from _texts(each, (*path, key))
     elif hasattr(value, "model_fields_set"):
         for name in sorted(value.model_fields_set):
-            yield from _texts(getattr(value, name), (*path, name))
+            if isinstance(each := getattr(value, name), (str, list, dict)):
+                yield from _texts(each, (*path, name))

@@ -7,6 +7,7 @@ used but not multiplied into a bomb, and only text, numbers, booleans, null, lis
 from __future__ import annotations
 
 import math
+import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,8 +70,8 @@ def read_content(path: Path, shown: str, *, root: Path | None = None) -> bytes:
     :raises Mistake: if it is no plain file, leads out of the folder, is too large or cannot be read.
     """
     try:
-        real = path.resolve(strict=True)
-        if root is not None and not real.is_relative_to(root.resolve()):
+        real = Path(os.path.realpath(path, strict=True))
+        if root is not None and not real.is_relative_to(os.path.realpath(root)):
             raise Mistake(shown, Place(1, 1), "is a link that leads out of the folder", "Put the file itself here")
         status = real.stat()
         if not stat.S_ISREG(status.st_mode):

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from airflow_datamove.errors import SpecError
 
 PRESETS = ("@once", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 _ANY_DAY = datetime(2026, 1, 1)
 
 
@@ -57,7 +58,10 @@ def _check_zone(value: Any) -> str:
 
 def _check_date(value: Any) -> str:
     try:
-        if not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None:
+        if not isinstance(value, str):
+            raise ValueError
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
             raise ValueError
     except ValueError:
         raise SpecError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -31,6 +32,8 @@ class StepKind:
     """The addresses that a step writes, for the order of the steps."""
     outputs: Callable[[Any], Sequence[str]]
     """Those of them that others may wait for: they become assets."""
+    says: Callable[[Any], str]
+    """What a step does, in one line, for who looks at the graph."""
     check: str
     """``module:function``, a :class:`airflow_datamove.scheduling.pipeline_rules.StepCheck`."""
     build: str
@@ -57,6 +60,7 @@ KINDS: dict[str, StepKind] = {
             reads=lambda body: [each for each in (body.source, body.manifest) if each],
             writes=lambda body: [each for each in (body.destination, body.receipt) if each],
             outputs=lambda body: [body.destination],
+            says=lambda body: f"{body.source} -> {body.destination}",
             check="airflow_datamove.scheduling.pipeline_rules:check_copy",
             build="airflow_datamove.generator.copy_step:build_copy",
             suffixes=("distcp", "large"),
@@ -68,6 +72,7 @@ KINDS: dict[str, StepKind] = {
             reads=lambda body: body.reads,
             writes=lambda body: body.writes,
             outputs=lambda body: body.writes,
+            says=lambda body: body.function,
             check="airflow_datamove.scheduling.pipeline_rules:check_python",
             build="airflow_datamove.generator.python_step:build_python",
         ),
@@ -79,6 +84,7 @@ SUFFIXES = tuple(sorted({"items", *(suffix for kind in KINDS.values() for suffix
 """What no step's name may end with, after an underscore: the further tasks of steps are called so."""
 
 
+@cache
 def _named(place: str) -> Callable[..., Any]:
     module, _, name = place.partition(":")
     found: Callable[..., Any] = getattr(import_module(module), name)

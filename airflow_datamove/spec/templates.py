@@ -79,6 +79,9 @@ def named_in(text: str) -> Named:
 @lru_cache(maxsize=8192)
 def _look(text: str) -> tuple[Named, tuple[str, str] | None]:
     """What a text's templates name, and what is wrong with them."""
+    if "{%" in text or "{#" in text:
+        # {% raw %} above all: it would hide from this look what keep_items, which writes raw too, brings out again.
+        return Named(), ("a template may not hold statements or comments", "Write plain {{ name }} templates")
     try:
         parsed = _JINJA.parse(text)
     except jinja2.TemplateSyntaxError as error:
