@@ -61,11 +61,17 @@ class Standing:
 class Turn(Protocol):
     """A look at all transfers of a link while nobody else changes any."""
 
-    now: int
-    """The database's clock, milliseconds since 1970."""
-    cautious: bool
-    """The ledger was away, or its clock jumped: who looks dead may just not have been back yet."""
-    standings: Mapping[str, Standing]
+    @property
+    def now(self) -> int:
+        """The database's clock, milliseconds since 1970."""
+
+    @property
+    def cautious(self) -> bool:
+        """The ledger was away, or its clock jumped: who looks dead may just not have been back yet."""
+
+    @property
+    def standings(self) -> Mapping[str, Standing]:
+        """All of the link, by their ids."""
 
     def write(self, standing: Standing) -> None:
         """Puts one in its place, renewed now."""

@@ -17,7 +17,7 @@ from airflow_datamove.ledger.reserve import GONE, Standing
 from airflow_datamove.ledger.tables import link, transfer
 
 GAP = 1.5
-"""Seconds in which nobody renewed anything: the ledger was away, or its clock jumped, and nobody is taken for dead yet."""
+"""Seconds in which nobody renewed anything: the ledger was away, or its clock jumped; nobody is taken for dead yet."""
 GRACE = 15
 """Seconds without a beat after which Airflow is asked whether the task of a transfer is over."""
 

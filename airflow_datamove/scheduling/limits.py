@@ -31,6 +31,9 @@ class Limits:
     distcp_slots: int
     urgent_slots: int
     share: int = 1
+    capacity: str = ""
+    """The link's, as :class:`~airflow_datamove.spec.capacity.Capacity` writes it; empty: running copies do not share
+    it, and each has the rate of its slots."""
     max_queued: int = 100_000
     """Requests that may be pending."""
     queue: str = ""
@@ -82,6 +85,7 @@ def limits_of(name: str, tenant: Tenant, platform: Platform) -> Limits:
         distcp_slots=slots.distcp,
         urgent_slots=slots.urgent,
         share=tenant.share,
+        capacity=str(link.capacity) if link.shares else "",
         max_queued=tenant.max_queued,
         queue=tenant.hadoop_queue or (platform.hadoop.queue if platform.hadoop else ""),
         hadoop=platform.hadoop.connection if platform.hadoop else "",
