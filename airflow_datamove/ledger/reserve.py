@@ -193,6 +193,18 @@ class Reservation:
         self._use(take if take > running and done - start < DROP / 2 else running)
         return SETTLE if self.me.rate > max(self.me.aim, least) else PERIOD
 
+    def fix(self) -> int:
+        """Keeps what is reserved now for as long as the row stands: it may be used by a job that nobody can slow down.
+
+        :return: bytes/s.
+        :raises LedgerUnavailable: if the ledger does not answer.
+        """
+        with self.board.turn(self.link) as turn:
+            rate = max(self.trickle, self.steps.at(self.clock()))
+            self.me = replace(self.me, rate=rate, aim=rate, demand=rate, fixed=True)
+            turn.write(self.me)
+        return rate
+
     def end(self) -> None:
         """Takes the transfer off: its last byte has passed.
 

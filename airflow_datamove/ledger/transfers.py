@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, true, update
@@ -18,6 +18,8 @@ from airflow_datamove.ledger.tables import link, transfer
 
 GAP = 1.5
 """Seconds in which nobody renewed anything: the ledger was away, or its clock jumped; nobody is taken for dead yet."""
+LOST = 24 * 3600
+"""Seconds without a beat after which a row is nobody's, whatever Airflow says: where no DAG keeps the ledger."""
 GRACE = 15
 """Seconds without a beat after which Airflow is asked whether the task of a transfer is over."""
 
@@ -31,13 +33,18 @@ class TaskOf:
     task_id: str = ""
     map_index: int = -1
 
-    def transfer_id(self, kind: str = "copy") -> str:
-        """The id of its transfer: the same at each try, so that a retry takes the place of what died.
+    def copy_id(self) -> str:
+        """The id of its own copying: the same at each try, so that a retry takes the place of what died."""
+        return _id("copy", self.dag_id, self.run_id, self.task_id, str(self.map_index))
 
-        :param kind: what moves the bytes; a task's own copying and its DistCp job are two transfers.
+    def job_id(self, request: str = "") -> str:
+        """The id of its DistCp job.
+
+        :param request: the request in the ledger, if it has one: whatever run works on it joins the same job.
         """
-        name = "\n".join((kind, self.dag_id, self.run_id, self.task_id, str(self.map_index)))
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+        if request:
+            return _id("job", request)
+        return _id("job", self.dag_id, self.run_id, self.task_id, str(self.map_index))
 
 
 class LedgerTurn:
@@ -62,6 +69,10 @@ class LedgerTurn:
             resumed = self.now
             connection.execute(update(link).where(link.c.name == name).values(resumed_at=resumed))
         self.cautious = 0 <= self.now - resumed < GONE * 1000
+        if any(self.now - row.beat_at > LOST * 1000 for row in there):
+            lost = (transfer.c.link == name) & (transfer.c.beat_at < self.now - LOST * 1000)
+            connection.execute(delete(transfer).where(lost))
+            there = [row for row in there if self.now - row.beat_at <= LOST * 1000]
         self.standings: Mapping[str, Standing] = {
             row.id: Standing(
                 **{each: getattr(row, each) for each in _FIELDS if each != "fixed"},
@@ -78,14 +89,11 @@ class LedgerTurn:
         if standing.id in self.standings:
             self._connection.execute(update(transfer).where(transfer.c.id == standing.id).values(values))
             return
-        task = self._task
-        values |= {
-            "dag_id": task.dag_id,
-            "run_id": task.run_id,
-            "task_id": task.task_id,
-            "map_index": task.map_index,
-        }
-        self._connection.execute(insert(transfer).values(values))
+        self._connection.execute(insert(transfer).values(values | asdict(self._task)))
+
+
+def _id(*key: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "\n".join(key)))
 
 
 _FIELDS = ("id", "tenant", "lane", "share", "static", "demand", "rate", "aim", "fixed", "holder")
@@ -114,10 +122,15 @@ class LedgerBoard:
             connection.execute(delete(transfer).where(transfer.c.id == id, transfer.c.holder == holder))
 
 
-def reserved_for(ledger: Ledger, id: str) -> int | None:
-    """What a DistCp job was given, bytes/s; ``None`` if it has no reservation."""
-    with ledger.look() as connection:
-        found = connection.scalar(select(transfer.c.rate).where(transfer.c.id == id, transfer.c.fixed == true()))
+def adopt(ledger: Ledger, id: str, task: TaskOf) -> int | None:
+    """Makes a task the one that a DistCp job belongs to.
+
+    :return: what the job was given, bytes/s; ``None`` if it has no reservation.
+    """
+    ours = (transfer.c.id == id) & (transfer.c.fixed == true())
+    with ledger.begin() as connection:
+        connection.execute(update(transfer).where(ours).values(asdict(task) | {"beat_at": now_ms()}))
+        found = connection.scalar(select(transfer.c.rate).where(ours))
     return None if found is None else int(found)
 
 

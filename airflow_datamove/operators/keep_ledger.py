@@ -11,10 +11,12 @@ from airflow_datamove.hooks.ledger import LedgerHook
 from airflow_datamove.ledger.database import Ledger
 from airflow_datamove.ledger.give_back import give_back, live_runs
 from airflow_datamove.ledger.runs import ask_for_run, begun, lanes_with_work, stale
+from airflow_datamove.ledger.transfers import GRACE, TaskOf, remove, silent
 from airflow_datamove.operators.wake import make_run
 from airflow_datamove.scheduling.leased_runs import lane_dag
 
 _OVER = ("success", "failed")
+_TASK_OVER = (*_OVER, "skipped", "upstream_failed", "removed")
 
 
 class KeepLedgerOperator(BaseOperator):
@@ -34,9 +36,32 @@ class KeepLedgerOperator(BaseOperator):
             if state in _OVER or (not state and not make_run(lane_dag(asked.tenant, asked.lane), asked.run_id)):
                 begun(ledger, asked.run_id)
         called = [f"{tenant}.{lane}" for tenant, lane in lanes_with_work(ledger) if _called(ledger, tenant, lane)]
-        done = {"returned": returned.pending, "dead": returned.dead, "cancelled": returned.cancelled, "called": called}
+        done: dict[str, Any] = {
+            "returned": returned.pending,
+            "dead": returned.dead,
+            "cancelled": returned.cancelled,
+            "called": called,
+        }
+        done["transfers"] = remove(
+            ledger, [id for id, what in silent(ledger).items() if _over(context, *what)], silent=GRACE
+        )
         self.log.info("%s", done)
         return done
+
+
+def _over(context: Context, task: TaskOf, job: bool) -> bool:
+    """Whether nothing of a transfer can be left. A DistCp job lives on while its task waits for a retry."""
+    index = task.map_index if task.map_index >= 0 else None
+    try:
+        found = context["ti"].get_task_states(task.dag_id, index, [task.task_id], run_ids=[task.run_id])
+    except AirflowRuntimeError as error:
+        if "not_found" in str(error).lower():
+            return True
+        raise
+    state = next(iter(found.get(task.run_id, {}).values()), None)
+    if task.run_id not in found:
+        return True
+    return str(state) in _TASK_OVER if job else str(state) != "running"
 
 
 def _called(ledger: Ledger, tenant: str, lane: str) -> bool:

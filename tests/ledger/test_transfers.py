@@ -12,7 +12,7 @@ from airflow_datamove.ledger.clock import now_ms
 from airflow_datamove.ledger.database import Ledger
 from airflow_datamove.ledger.reserve import HEADROOM, PERIOD, SETTLE, Reservation, Standing
 from airflow_datamove.ledger.tables import transfer
-from airflow_datamove.ledger.transfers import GRACE, LedgerBoard, TaskOf, keep, remove, reserved_for, silent
+from airflow_datamove.ledger.transfers import GRACE, LedgerBoard, TaskOf, adopt, keep, remove, silent
 
 C = 8_000_000
 ROOM = C * (1 - HEADROOM)
@@ -162,8 +162,11 @@ def test_a_job_keeps_what_it_was_given(ledger: Ledger) -> None:
     one.renew()
 
     assert one.steps.at(time.monotonic()) == pytest.approx(ROOM - C // 8, abs=1)
-    assert reserved_for(ledger, "job") == C // 8
-    assert reserved_for(ledger, "one") is None
+    task = TaskOf("acme.copy", "run2", "distcp", 1)
+    assert adopt(ledger, "one", task) is None
+    assert adopt(ledger, "job", task) == C // 8
+    later(ledger, GRACE + 1, "job")
+    assert silent(ledger) == {"job": (task, True)}
 
 
 def test_those_that_nobody_renews_are_told_with_their_tasks_and_removed_unless_they_are_back(ledger: Ledger) -> None:
@@ -183,8 +186,9 @@ def test_those_that_nobody_renews_are_told_with_their_tasks_and_removed_unless_t
 
 def test_the_id_is_that_of_the_task_whatever_the_try() -> None:
     task = TaskOf("dag", "run", "copy", -1)
-    assert task.transfer_id() == TaskOf("dag", "run", "copy", -1).transfer_id()
-    assert len({task.transfer_id(), task.transfer_id("job"), TaskOf("dag", "run", "copy", 0).transfer_id()}) == 3
+    assert task.copy_id() == TaskOf("dag", "run", "copy", -1).copy_id()
+    assert len({task.copy_id(), task.job_id(), task.job_id("r"), TaskOf("dag", "run", "copy", 0).copy_id()}) == 4
+    assert task.job_id("r") == TaskOf("dag", "another run", "copy", -1).job_id("r")
 
 
 def test_links_do_not_touch_one_another(ledger: Ledger) -> None:
