@@ -21,7 +21,8 @@ from tests.servers import StartFailed, stop_all
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 STATE = HERE.parent / ".stack" / "bench"
-_SHARED = {"run", "measure", "peers", "null_server", "contest", "ends", "distcp_retry", "distcp_tracking"}
+_SHARED = {"run", "measure", "peers", "null_server", "contest", "ends"}
+_SHARED |= {"distcp_retry", "distcp_tracking", "generator_child"}
 
 
 def names() -> list[str]:

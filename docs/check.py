@@ -2,8 +2,9 @@
 
 - a relative link, an image or an anchor in a Markdown file leads somewhere;
 - a `datamove` command with its options exists, wherever a Markdown file shows one;
-- blocks hold what their fence says: `python` compiles, `json` parses, `yaml platform|tenant|pipeline|request` is sound,
+- blocks hold what their fence says: `python` compiles, `json` parses, `yaml pipeline` (or another schema) is sound,
   and a file's name after the kind means: this is that file, word for word;
+- a table after `<!-- fields of module:Model -->` has a row for each field of the model, and none for what it lacks;
 - the packages in ARCHITECTURE.md are those of the layers in setup.cfg and those that exist;
 - no text names a ticket or the folder of the checkout that it lies in, and no Markdown file an absolute path outside
   the folders that every machine has (or a URL's path that we serve or ask).
@@ -19,6 +20,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,10 +36,28 @@ _LINK = re.compile(r"\]\(<?([^)<>\s]+)>?(?: \"[^\"]*\")?\)")
 _INLINE_CODE = re.compile(r"`([^`]+)`")
 _COMMAND = re.compile(r"(?:^|[\s/])datamove ([a-z][^|;&<>)]*)")
 _PACKAGE = re.compile(r"`([a-z_]+)(\.py)?`")
+_FIELDS = re.compile(r"<!-- fields of ([\w.]+):(\w+) -->")
+_NAMED = re.compile(r"`([a-z_]+)`")
 _TICKET = re.compile(r"\b(?:issues?|tickets?) #\d+", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"(?<![\w.:/$}>~*@\]-])/([\w.-]+)/")
 # Of every machine, of our examples, of URLs.
-_ORDINARY = {"etc", "home", "opt", "proc", "srv", "tmp", "usr", "var", "data", "path", "api", "ws", "cluster", "dags"}
+_ORDINARY = {
+    "etc",
+    "home",
+    "opt",
+    "proc",
+    "srv",
+    "tmp",
+    "usr",
+    "var",
+    "data",
+    "path",
+    "api",
+    "ws",
+    "cluster",
+    "dags",
+    "datamove",
+}
 _TEXT = {".md", ".py", ".cfg", ".toml", ".yaml", ".yml", ".sh", ".txt", ".json", ".xml", ".tpl", ".html", ""}
 _LAYERS = ("importlinter:contract:layers", "layers")
 
@@ -73,6 +93,7 @@ def check(root: Path = ROOT) -> list[Problem]:
         found += _links(path, name, prose, pages)
         found += _shown_commands(name, text, prose, commands)
         found += _absolute_paths(name, text)
+        found += _tables_of_fields(name, text)
         for block in _blocks(text):
             found += _block(root, name, block)
     if root / "ARCHITECTURE.md" in pages:
@@ -211,6 +232,24 @@ def _specification(name: str, block: Block, kind: str) -> Iterator[Problem]:
             for each in group.exceptions:
                 if isinstance(each, Mistake):
                     yield Problem(name, block.line + each.place.line, each.what, each.remedy or "Mend the example")
+
+
+def _tables_of_fields(name: str, text: str) -> Iterator[Problem]:
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        if not (match := _FIELDS.fullmatch(line.strip())):
+            continue
+        model = getattr(import_module(match[1]), match[2])
+        known = {field.alias or key for key, field in model.model_fields.items()}
+        said: set[str] = set()
+        for row in lines[number:]:
+            if row.strip() and not row.startswith("|"):
+                break
+            said.update(_NAMED.findall(row.split("|")[1]) if row.startswith("|") else ())
+        for field in sorted(known - said):
+            yield Problem(name, number, f"{match[2]} has a field {field!r} that stands in no row", "Describe it")
+        for field in sorted(said - known):
+            yield Problem(name, number, f"{match[2]} has no field {field!r}", f"Known: {', '.join(sorted(known))}")
 
 
 def _layers(root: Path, text: str) -> Iterator[Problem]:

@@ -5,6 +5,6 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 tools="$(bash requirements/uv.sh)"
-exec "${tools%% *}" pip compile setup.cfg --extra dev --extra postgres --override requirements/overrides.txt \
+exec "${tools%% *}" pip compile setup.cfg --extra dev --extra postgres --extra git --override requirements/overrides.txt \
     --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --generate-hashes \
     --quiet -o requirements/dev.lock.txt "$@"

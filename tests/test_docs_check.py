@@ -123,3 +123,13 @@ def test_no_page_names_a_folder_of_somebodys_machine(tmp_path: Path, text: str) 
 def test_words_that_only_look_alike_pass(tmp_path: Path) -> None:
     alike = "a/builds/b, $HOME/builds/, https://host/builds/x, hdfs://onprem@/builds/x, networks #1, and/or/not"
     assert found(tmp_path, f"{alike}, `/opt/hadoop/bin`, `/api/v2/dags`, /etc/hosts, {tmp_path}s\n") == []
+
+
+def test_a_table_has_every_field_of_its_model(tmp_path: Path) -> None:
+    head = "<!-- fields of airflow_datamove.spec.pipeline:Exists -->\n\n| field | what |\n|---|---|\n"
+    assert found(tmp_path, f"{head}| `exists`, `timeout` | x |\n| `every` | of `another` |\n\nEnd `here`\n") == []
+    wrong = found(tmp_path, f"{head}| `exists`, `timout` | x |\n| `every` | y |\n")
+    assert [line.partition(". ")[0] for line in wrong] == [
+        "README.md:1: Exists has a field 'timeout' that stands in no row",
+        "README.md:1: Exists has no field 'timout'",
+    ]

@@ -24,8 +24,9 @@ from airflow_datamove.api.models import (
     State,
     Which,
 )
+from airflow_datamove.api.plan import expected, plan
 from airflow_datamove.api.rights import Method, may, tenants_of
-from airflow_datamove.errors import LedgerUnavailable, QueueFull
+from airflow_datamove.errors import DatamoveError, LedgerUnavailable, QueueFull
 from airflow_datamove.hooks.ledger import LedgerHook
 from airflow_datamove.ledger import change, search
 from airflow_datamove.ledger.database import Ledger
@@ -34,6 +35,8 @@ from airflow_datamove.scheduling.leased_runs import lane_dag
 
 MOST = 10_000
 """Requests in one call."""
+MOST_PLANNED = 100
+"""Requests whose plan, or whose deadline, one call answers for."""
 _LARGEST = 64 * 2**20
 
 app = FastAPI(
@@ -79,19 +82,24 @@ def post_requests(
     response: Response,
     user: GetUserDep,
     posted: Annotated[Any, Depends(_posted)],
+    dry_run: bool = False,
 ) -> Answer | Answers:
     """Puts one request, or a list of up to 10,000, into the queue. What is accepted is durable before the answer.
 
     A request has the fields of a copy request, and besides: `tenant`; `idempotency_key`, which makes a repeated call
     harmless; `join: false`, if an equal request that is pending does not do for this one; `deadline`.
+
+    With `dry_run=true` nothing is kept: each answer has the plan.
     """
     values = posted if isinstance(posted, list) else [posted]
+    if dry_run and len(values) > MOST_PLANNED:
+        raise HTTPException(413, f"{len(values)} requests are more than {MOST_PLANNED}, which one dry run plans")
     if len(values) > MOST:
         raise HTTPException(413, f"{len(values)} requests are more than {MOST}. Post fewer at a time")
     incoming = Incoming(_lanes, user)
     for index, each in enumerate(values):
         incoming.read(index, each)
-    answers = incoming.refused + _submitted(incoming)
+    answers = (_planned(incoming) if dry_run else _submitted(incoming)) + incoming.refused
     answers.sort(key=lambda answer: answer.index)
     if not isinstance(posted, list):
         if answers[0].refused:
@@ -102,12 +110,31 @@ def post_requests(
     return Answers(accepted=len(incoming.accepted), refused=len(incoming.refused), answers=answers)
 
 
+def _planned(incoming: Incoming) -> list[Answer]:
+    answers = []
+    with _ledger() as ledger:
+        for index, new in incoming.accepted:
+            limits = _lanes.limits(new.tenant, new.lane)
+            try:
+                planned = plan(ledger, new, limits) if limits is not None else None
+                answers.append(Answer(index=index, lane=new.lane, state="planned", plan=planned))
+            except LedgerUnavailable:
+                raise
+            except DatamoveError as error:
+                answers.append(Answer(index=index, lane=new.lane, state="refused", refused=str(error)))
+    return answers
+
+
 def _submitted(incoming: Incoming) -> list[Answer]:
     if not incoming.accepted:
         return []
     with _ledger() as ledger:
         new = [each for _, each in incoming.accepted]
+        promised: dict[str, dict[str, Any]] = {}
         submitted = submit(ledger, new, most=incoming.most)
+        for request, each in zip(new, submitted, strict=True):
+            if request.deadline_at is not None and len(promised) < MOST_PLANNED:
+                promised[each.id] = expected(ledger, request).to_dict()
         for tenant, lane in sorted({(each.tenant, each.lane) for each in new}):
             _lanes.wake(ledger, tenant, lane, str(incoming.user.get_name()))
     return [
@@ -116,6 +143,7 @@ def _submitted(incoming: Incoming) -> list[Answer]:
             id=each.id,
             lane=request.lane,
             state="joined" if each.joined else "repeated" if each.repeated else "accepted",
+            deadline=promised.get(each.id),
         )
         for (index, request), each in zip(incoming.accepted, submitted, strict=True)
     ]

@@ -21,6 +21,10 @@ class Answer(BaseModel):
     ]
     refused: Annotated[str | None, Field(description="Why, and what to do about it")] = None
     plan: Annotated[dict[str, Any] | None, Field(description="With dry_run: what would be done")] = None
+    deadline: Annotated[
+        dict[str, Any] | None,
+        Field(description="Where one was given: what comes first, when it will be done, if in time"),
+    ] = None
 
 
 class Answers(BaseModel):

@@ -1,4 +1,4 @@
-"""``datamove cancel JOB --hadoop CONNECTION``: ends DistCp jobs on YARN, and sweeps what they leave behind."""
+"""``datamove cancel ID...``: cancels requests; with ``--hadoop`` DistCp jobs of which no task knows any more."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import json
 import re
 import sys
 
+from airflow_datamove.cli.airflow import LOGIN, add_api, log_in
 from airflow_datamove.cli.request import read_address
+from airflow_datamove.cli.requests_found import add_query, query_of, which_of
+from airflow_datamove.client import Requests
 from airflow_datamove.distcp.lifecycle import DistCpJob
 from airflow_datamove.distcp.options import check_tag
+from airflow_datamove.errors import WrongUse
 from airflow_datamove.stores.connection import EnvironmentConnections
 
 _APPLICATION = re.compile(r"application_\d+_\d+")
@@ -20,27 +24,55 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], 
     parser = subparsers.add_parser(
         "cancel",
         help=text,
-        description="For a job of which no task knows any more. A task that waits for it tries again, and so starts "
-        "another one: mark the task failed instead, which ends its job as well.",
+        description="Requests by id, or all that a query finds: what runs ends within seconds, and its DistCp job with "
+        "it. With --hadoop: DistCp jobs on YARN of which no task knows any more. A task that waits for its job tries "
+        f"again, and so starts another one: mark the task failed instead, which ends its job as well. {LOGIN}",
     )
-    parser.add_argument("job", metavar="JOB", help="application_..., or the tag of one or several")
-    parser.add_argument("--hadoop", metavar="CONNECTION", required=True, help="connection of type hadoop")
     parser.add_argument(
-        "--destination", metavar="ADDRESS", default="", help="where its temporary files are removed (default: nowhere)"
+        "ids", nargs="*", metavar="ID", help="of requests; with --hadoop application_..., or a job's tag"
     )
+    add_query(parser)
+    add_api(parser)
+    parser.add_argument("--hadoop", metavar="CONNECTION", help="connection of type hadoop: the ids are jobs")
     parser.add_argument("--json", action="store_true", help="the result as one JSON object on stdout")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Carries out the subcommand."""
+    if arguments.hadoop is None:
+        return _requests(arguments)
+    if len(arguments.ids) != 1 or set(query_of(arguments)) - {"destination"}:
+        raise WrongUse("--hadoop goes with one job", remedy="Name one application_... or one tag, and no query")
+    return _jobs(arguments.ids[0], arguments)
+
+
+def _requests(arguments: argparse.Namespace) -> int:
+    ids, query = which_of(arguments)
+    if ids and any(_APPLICATION.fullmatch(id) for id in ids):
+        raise WrongUse(f"{ids[0]} is a job and no request", remedy="Add --hadoop CONNECTION")
+    requests = Requests(log_in(arguments))
+    total = {"changed": 0, "asked": 0}
+    while True:
+        answer = requests.cancel(*ids, **query)
+        total = {name: total[name] + answer[name] for name in total}
+        if not answer["left"]:
+            break
+    if arguments.json:
+        sys.stdout.write(f"{json.dumps(total)}\n")
+    else:
+        sys.stdout.write(f"cancelled {total['changed']}, asked {total['asked']} that run to end\n")
+    return 0 if any(total.values()) else 1
+
+
+def _jobs(named: str, arguments: argparse.Namespace) -> int:
     connections = EnvironmentConnections()
     destination = read_address(arguments.destination) if arguments.destination else None
     job = DistCpJob(connections.get(arguments.hadoop), connections)
-    by_id = _APPLICATION.fullmatch(arguments.job) is not None
+    by_id = _APPLICATION.fullmatch(named) is not None
     if not by_id:
-        check_tag(arguments.job)
-    ended = job.cancel(*([arguments.job, ""] if by_id else ["", arguments.job]), destination=destination)
+        check_tag(named)
+    ended = job.cancel(*([named, ""] if by_id else ["", named]), destination=destination)
     if arguments.json:
         sys.stdout.write(f"{json.dumps({'killed': ended})}\n")
     else:

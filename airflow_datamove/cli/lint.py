@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from airflow_datamove.errors import WrongUse
+from airflow_datamove.cli.in_folder import root_of
 from airflow_datamove.scheduling.admission import check_folder
 from airflow_datamove.spec.folder import PLATFORM_FILE, read_folder
 
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     shown: dict[str, None] = {}
     checked = 0
     for path in arguments.paths:
-        root = _root_of(path)
+        root = root_of(path)
         below = "" if path.resolve() == root else path.resolve().relative_to(root).as_posix()
         folder = check_folder(read_folder(root))
         checked += sum(len(tenant.pipelines) for tenant in folder.tenants.values())
@@ -44,16 +44,3 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     sys.stdout.write(f"no mistakes; {checked} sound {'pipeline' if checked == 1 else 'pipelines'}\n")
     return 0
-
-
-def _root_of(path: Path) -> Path:
-    """The nearest folder upwards that holds ``platform.yaml``."""
-    if not path.exists():
-        raise WrongUse(f"there is no {path}", remedy="Name a file or a folder")
-    resolved = path.resolve()
-    for each in (resolved, *resolved.parents):
-        if (each / PLATFORM_FILE).is_file():
-            return each
-    raise WrongUse(
-        f"there is no {PLATFORM_FILE} at or above {path}", remedy="Write one, or name the folder that has it"
-    )

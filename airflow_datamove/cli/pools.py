@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
-from airflow_datamove.address import carries_credential
+from airflow_datamove.cli.airflow import LOGIN, add_api, log_in
 from airflow_datamove.errors import SpecError, WrongUse
 from airflow_datamove.scheduling.links import pools_of
 from airflow_datamove.scheduling.pools import PoolsApi, importable
@@ -24,12 +23,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], 
     parser = subparsers.add_parser(
         "pools",
         help=text,
-        description="Prints what would change; with --apply, changes it. Login: DATAMOVE_API_TOKEN, or "
-        "DATAMOVE_API_USERNAME and DATAMOVE_API_PASSWORD.",
+        description=f"Prints what would change; with --apply, changes it. {LOGIN}",
     )
     parser.add_argument("folder", type=Path, help=f"the folder that holds {PLATFORM_FILE}")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--api", metavar="URL", help="Airflow's API server (default: $DATAMOVE_API_URL)")
+    add_api(where)
     where.add_argument("--export", metavar="FILE", type=Path, help="write the file that `airflow pools import` reads")
     parser.add_argument("--apply", action="store_true", help="change the pools")
     parser.set_defaults(run=run)
@@ -43,20 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.export:
         arguments.export.write_text(json.dumps(importable(pools), indent=2) + "\n", "utf-8")
         return 0
-    url = arguments.api or os.environ.get("DATAMOVE_API_URL")
-    if not url:
-        raise WrongUse("no Airflow is named", remedy="Give --api URL, or --export FILE for `airflow pools import`")
-    if "@" in url or carries_credential(url):
-        raise WrongUse(
-            "the address of Airflow carries a login",
-            remedy="Put it into DATAMOVE_API_USERNAME and DATAMOVE_API_PASSWORD, or DATAMOVE_API_TOKEN",
-        )
-    api = PoolsApi(
-        url,
-        username=os.environ.get("DATAMOVE_API_USERNAME", ""),
-        password=os.environ.get("DATAMOVE_API_PASSWORD", ""),
-        token=os.environ.get("DATAMOVE_API_TOKEN", ""),
-    )
+    api = PoolsApi(log_in(arguments, otherwise=", or give --export FILE for `airflow pools import`"))
     changes = api.changes(pools)
     for change in changes:
         sys.stdout.write(f"{change}\n")

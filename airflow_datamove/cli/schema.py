@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from airflow_datamove.spec.defaults import Defaults
 from airflow_datamove.spec.fields import Model
 from airflow_datamove.spec.pipeline import Pipeline
 from airflow_datamove.spec.platform import Platform
@@ -14,6 +15,7 @@ from airflow_datamove.spec.tenant import Tenant
 
 KINDS: dict[str, type[Model]] = {
     "pipeline": Pipeline,
+    "defaults": Defaults,
     "tenant": Tenant,
     "platform": Platform,
     "request": CopyRequest,

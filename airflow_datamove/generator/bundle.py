@@ -8,7 +8,7 @@ from typing import Any
 from airflow.dag_processing.bundles.base import BaseDagBundle
 
 from airflow_datamove.generator.drop_in import configured_folder
-from airflow_datamove.generator.stubs import write_stubs
+from airflow_datamove.generator.stubs import ready_stubs, write_stubs
 
 
 class TenantsBundle(BaseDagBundle):
@@ -34,12 +34,16 @@ class TenantsBundle(BaseDagBundle):
         return self.base_dir / "dags"
 
     def initialize(self) -> None:
-        """Called before the bundle is used, on workers too: a new tenant's DAG must be there for its first task."""
-        self.refresh()
+        """Called before the bundle is used, on workers before each task: a new tenant's file must be there for its
+        first task, and what it costs must not grow with the pipelines.
+        """
+        ready_stubs(self._source, self.path, self.lock)
         super().initialize()
 
     def refresh(self) -> None:
-        """Brings the generated files up to date; costs a look at each YAML file's time where nothing has changed."""
+        """Called by the DAG processor every few seconds: brings the files up to date with the YAML. It costs a look at
+        each file's time, and the reading of the tenants in which something has changed.
+        """
         with self.lock():
             write_stubs(self._source, self.path)
 

@@ -1,42 +1,47 @@
-"""Turns a folder of YAML into a folder of small DAG files that Airflow can read: :func:`write_stubs`.
+"""Turns a folder of YAML into a folder of small DAG files that Airflow can read.
 
-    <target>/platform.yaml, tenants/...        a copy of the YAML, so that the DAG files need no path of this machine
     <target>/_keep_ledger.py                   the platform's own DAG, which keeps the ledger
     <target>/<tenant>.py                       the tenant's healthy DAGs; written anew when any of its YAML changed,
                                                because Airflow reads a DAG file again only when its time changed
     <target>/tenants/acme/x.pipeline.yaml.py   a mistake in x.pipeline.yaml, as an import error
+    <target>/platform.yaml                     the last sound platform.yaml: a slip of the platform team must not stop
+                                               every tenant
+    <target>/.source, .state.json              where the YAML is on this machine; what was found in it
 
-A broken ``platform.yaml`` leaves the last sound one in force: a slip of the platform team must not stop every tenant.
+:func:`write_stubs` is for the DAG processor: it looks at the time of every YAML file, and reads those of the tenants in
+which something has changed. :func:`ready_stubs` is for who starts a task: it sees to it that each tenant has its file,
+and looks at no pipeline.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from airflow_datamove import __version__
 from airflow_datamove.generator.broken import text_of
-from airflow_datamove.generator.tenant_dags import dags_of
+from airflow_datamove.generator.tenant_dags import SOURCE_FILE, dags_of, without_collecting
 from airflow_datamove.scheduling.admission import check_folder
-from airflow_datamove.spec.folder import PLATFORM_FILE, TENANTS_FOLDER, read_folder
+from airflow_datamove.spec.folder import PLATFORM_FILE, TENANTS_FOLDER, read_folder, read_platform, tenant_names
 from airflow_datamove.spec.mistakes import Mistake
-from airflow_datamove.spec.reading import read_content
+from airflow_datamove.spec.platform import Platform
 
-_FINGERPRINT = ".fingerprint"
+_STATE_FILE = ".state.json"
 
 _HEALTHY = '''"""The DAGs of the tenant {tenant}, written from its YAML for Airflow. Changes to this file are lost."""
 
 # {fingerprint}
 
-from pathlib import Path
+from airflow_datamove.generator.tenant_dags import build_from_stub
 
-from airflow_datamove.generator.tenant_dags import build_dags
-
-globals().update(build_dags(Path(__file__).resolve().parent, {tenant!r}, file=__file__))
+globals().update(build_from_stub(__file__, {tenant!r}))
 '''
 
 KEEPER = Path("_keep_ledger.py")
@@ -59,61 +64,148 @@ dag = broken_dag(
 '''
 
 
+@dataclass(slots=True)
+class _State:
+    """What the last look has found; ``broken`` maps a YAML file to the text of its mistakes."""
+
+    platform: str = ""
+    broken_platform: dict[str, str] = field(default_factory=dict)
+    tenants: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, target: Path) -> _State:
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            kept = json.loads((target / _STATE_FILE).read_text())
+            if kept.pop("version") == __version__:
+                return cls(**kept)
+        return cls()
+
+    def write(self, target: Path) -> None:
+        kept = {"version": __version__, "platform": self.platform, "broken_platform": self.broken_platform}
+        _write(target / _STATE_FILE, json.dumps({**kept, "tenants": self.tenants}))
+
+    def broken(self) -> dict[str, str]:
+        """Every broken file, with the text of its mistakes."""
+        found = dict(self.broken_platform)
+        for tenant in self.tenants.values():
+            found.update(tenant["broken"])
+        return found
+
+
 def write_stubs(source: Path, target: Path) -> bool:
     """Brings ``target`` up to date with ``source``. Call it under a lock; readers see each file whole.
 
     :return: whether anything had changed.
     """
     target.mkdir(parents=True, exist_ok=True)
-    fingerprint = fingerprint_of(source)
-    known = target / _FINGERPRINT
-    if known.exists() and known.read_text() == fingerprint:
+    _write(target / SOURCE_FILE, os.fspath(source.resolve()))
+    state = _State.read(target)
+    changed = _look_at_platform(source, target, state)
+    platform = read_platform(target).platform if (target / PLATFORM_FILE).exists() else None
+    sum_of_platform = _sum((target / PLATFORM_FILE).read_bytes()) if platform else ""
+    names = tenant_names(source)
+    for name in names:
+        home = source / TENANTS_FOLDER / name
+        fingerprint = _fingerprint(source, _yaml_below(home), also=sum_of_platform)
+        known = state.tenants.get(name)
+        stub = target / f"{name}.py"
+        if known and known["fingerprint"] == fingerprint and (stub.exists() or not known["stub"]):
+            continue
+        state.tenants[name] = _look_at_tenant(source, name, platform, fingerprint)
+        if state.tenants[name]["stub"]:
+            _write(stub, _HEALTHY.format(tenant=name, fingerprint=fingerprint))
+        changed = True
+    for name in set(state.tenants) - set(names):
+        del state.tenants[name]
+        changed = True
+    if changed:
+        _write_broken(target, state)
+        state.write(target)
+    return changed
+
+
+def ready_stubs(source: Path, target: Path, lock: Callable[[], AbstractContextManager[Any]]) -> None:
+    """Sees to it that each tenant of ``source`` has its file, and that the platform's is the last sound one."""
+    with suppress(OSError):
+        there = {each.name for each in os.scandir(target)}
+        same = (target / SOURCE_FILE).read_text() == os.fspath(source.resolve())
+        current = (target / PLATFORM_FILE).read_bytes() == (source / PLATFORM_FILE).read_bytes()
+        if same and current and there.issuperset([KEEPER.name, *(f"{name}.py" for name in tenant_names(source))]):
+            return
+    with lock():
+        target.mkdir(parents=True, exist_ok=True)
+        _write(target / SOURCE_FILE, os.fspath(source.resolve()))
+        _keep_if_sound(source, target)
+        _write(target / KEEPER, _KEEPS)
+        for name in tenant_names(source):
+            stub = target / f"{name}.py"
+            if not stub.exists():
+                _write(stub, _HEALTHY.format(tenant=name, fingerprint="not looked at yet"))
+
+
+def _look_at_platform(source: Path, target: Path, state: _State) -> bool:
+    fingerprint = _fingerprint(source, [source / PLATFORM_FILE])
+    if fingerprint == state.platform:
         return False
-    broken_platform = [m for m in read_folder(source, tenant="").mistakes if m.file == PLATFORM_FILE]
-    wanted, unreadable = _copy_yaml(source, target, keep_platform=bool(broken_platform))
-    _remove_all_but(target, wanted | {path.relative_to(target) for path in target.rglob("*.py")})
-    folder = check_folder(read_folder(target))
-    dags_of(folder, file="")
-    if broken_platform:
-        folder.mistakes = [*broken_platform, *(m for m in folder.mistakes if m.file != PLATFORM_FILE)]
-    if folder.tenants:
+    state.broken_platform = _mistakes(_keep_if_sound(source, target))
+    state.platform = fingerprint
+    return True
+
+
+def _keep_if_sound(source: Path, target: Path) -> list[Mistake]:
+    """Takes ``platform.yaml`` over, unless it has mistakes."""
+    found = check_folder(read_platform(source)).mistakes
+    if not found:
+        _write(target / PLATFORM_FILE, (source / PLATFORM_FILE).read_bytes())
+    return found
+
+
+def _look_at_tenant(source: Path, name: str, platform: Platform | None, fingerprint: str) -> dict[str, Any]:
+    folder = read_folder(source, tenant=name, platform=platform) if platform else read_folder(source, tenant=name)
+    folder.platform = platform
+    check_folder(folder)
+    with without_collecting():
+        dags_of(folder, file="")
+    mistakes = [each for each in folder.mistakes if each.file != PLATFORM_FILE]
+    return {"fingerprint": fingerprint, "stub": name in folder.tenants, "broken": _mistakes(mistakes)}
+
+
+def _write_broken(target: Path, state: _State) -> None:
+    wanted = {Path(SOURCE_FILE), Path(_STATE_FILE), Path(PLATFORM_FILE)}
+    if any(tenant["stub"] for tenant in state.tenants.values()):
         _write(target / KEEPER, _KEEPS)
         wanted.add(KEEPER)
-    for name in folder.tenants:
-        stub = Path(f"{name}.py")
-        of_tenant = _fingerprint(target, [target / PLATFORM_FILE, *_yaml_below(target / TENANTS_FOLDER / name)])
-        _write(target / stub, _HEALTHY.format(tenant=name, fingerprint=of_tenant))
-        wanted.add(stub)
-    for file, text in _mistakes([*unreadable, *folder.mistakes]).items():
+    wanted |= {Path(f"{name}.py") for name, tenant in state.tenants.items() if tenant["stub"]}
+    for file, text in state.broken().items():
         stub = Path(f"{file}.py")
         _write(target / stub, _BROKEN.format(file=file, text=text))
         wanted.add(stub)
     _remove_all_but(target, wanted)
-    _write(known, fingerprint)
-    return True
 
 
-def fingerprint_of(source: Path) -> str:
-    """Changes whenever a YAML file comes, goes or is written, and with the version of this package."""
-    return _fingerprint(source, _yaml_files(source))
+def _mistakes(mistakes: Iterable[Mistake]) -> dict[str, str]:
+    by_file: dict[str, list[Mistake]] = defaultdict(list)
+    for mistake in mistakes:
+        by_file[mistake.file].append(mistake)
+    return {file: text_of(mistakes) for file, mistakes in by_file.items()}
 
 
-def _fingerprint(root: Path, files: Iterable[Path]) -> str:
-    seen = hashlib.sha256(__version__.encode())
+def _fingerprint(root: Path, files: Iterable[Path], *, also: str = "") -> str:
+    """Changes whenever one of the files comes, goes or is written, and with the version of this package."""
+    seen = hashlib.sha256(f"{__version__}\0{also}\0".encode())
+    start = len(os.fspath(root)) + 1
     for path in files:
         try:
-            stat = path.stat()
-            state = f"{stat.st_mtime_ns} {stat.st_size}"
+            stat = os.stat(path)
+            state = f"{stat.st_mtime_ns} {stat.st_size} {stat.st_ino}"
         except OSError as error:
             state = f"error {error.errno}"
-        seen.update(f"{path.relative_to(root)}\0{state}\0".encode(errors="surrogateescape"))
+        seen.update(f"{os.fspath(path)[start:]}\0{state}\0".encode(errors="surrogateescape"))
     return seen.hexdigest()
 
 
-def _yaml_files(source: Path) -> Iterator[Path]:
-    if (source / PLATFORM_FILE).is_file():
-        yield source / PLATFORM_FILE
-    yield from _yaml_below(source / TENANTS_FOLDER)
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _yaml_below(home: Path) -> Iterator[Path]:
@@ -122,31 +214,6 @@ def _yaml_below(home: Path) -> Iterator[Path]:
         for name in sorted(files):
             if name.endswith((".yaml", ".yml")) and not name.startswith("."):
                 yield Path(parent, name)
-
-
-def _copy_yaml(source: Path, target: Path, *, keep_platform: bool) -> tuple[set[Path], list[Mistake]]:
-    """Copies the YAML. A file that cannot be read is a mistake of its own, and its last copy goes."""
-    wanted, unreadable = set(), []
-    for path in _yaml_files(source):
-        relative = path.relative_to(source)
-        if keep_platform and relative == Path(PLATFORM_FILE):
-            wanted.add(relative)
-            continue
-        try:
-            content = read_content(path, relative.as_posix(), root=source)
-        except Mistake as mistake:
-            unreadable.append(mistake)
-        else:
-            _write(target / relative, content)
-            wanted.add(relative)
-    return wanted, unreadable
-
-
-def _mistakes(mistakes: Iterable[Mistake]) -> dict[str, str]:
-    by_file: dict[str, list[Mistake]] = defaultdict(list)
-    for mistake in mistakes:
-        by_file[mistake.file].append(mistake)
-    return {file: text_of(mistakes) for file, mistakes in by_file.items()}
 
 
 def _write(path: Path, content: str | bytes) -> None:
@@ -165,8 +232,10 @@ def _remove_all_but(target: Path, wanted: set[Path]) -> None:
     for parent, inner, files in os.walk(target, topdown=False):
         for name in files:
             relative = Path(parent, name).relative_to(target)
-            if relative not in wanted and name != _FINGERPRINT:
-                Path(parent, name).unlink()
+            # A temporary file is one that a worker is about to bring in.
+            if relative not in wanted and not name.startswith("."):
+                Path(parent, name).unlink(missing_ok=True)
         for name in inner:
             if Path(parent, name).relative_to(target) not in folders:
-                shutil.rmtree(Path(parent, name), ignore_errors=True)
+                with suppress(OSError):
+                    Path(parent, name).rmdir()

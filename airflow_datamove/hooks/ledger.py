@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from pathlib import Path
-from typing import Any
 
 from airflow.sdk import BaseHook, conf
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from sqlalchemy import URL
 
-from airflow_datamove.errors import WrongUse
+from airflow_datamove.hooks.connections import from_airflow
 from airflow_datamove.ledger.database import Ledger
 from airflow_datamove.ledger.upgrade import upgrade
+from airflow_datamove.ledger.url import CONNECTION_ID, default_url, url_of
 
 _FILE = "datamove-ledger.db"
 _DRIVERS = {"postgres": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
@@ -35,7 +34,7 @@ class LedgerHook(BaseHook):
     """
 
     conn_name_attr = "ledger_conn_id"
-    default_conn_name = "datamove_ledger"
+    default_conn_name = CONNECTION_ID
 
     def __init__(self, ledger_conn_id: str = "") -> None:
         super().__init__()
@@ -50,7 +49,7 @@ class LedgerHook(BaseHook):
             found = BaseHook.get_connection(self.ledger_conn_id)
         except (AirflowNotFoundException, AirflowRuntimeError) as error:
             return _default_ledger(error)
-        return _open(url_of(found), own=False)
+        return _open(url_of(from_airflow(found)), own=False)
 
     async def aget_conn(self) -> Ledger:
         """The same, in a trigger's event loop."""
@@ -58,7 +57,7 @@ class LedgerHook(BaseHook):
             found = await BaseHook.aget_connection(self.ledger_conn_id)
         except (AirflowNotFoundException, AirflowRuntimeError) as error:
             return await asyncio.to_thread(_default_ledger, error)
-        return await asyncio.to_thread(_open, url_of(found), own=False)
+        return await asyncio.to_thread(_open, url_of(from_airflow(found)), own=False)
 
 
 def _default_ledger(error: Exception) -> Ledger:
@@ -77,34 +76,3 @@ def _open(url: URL, *, own: bool) -> Ledger:
                 upgrade(ledger)
             _opened[key] = ledger
         return _opened[key]
-
-
-def default_url() -> URL:
-    """An SQLite file beside Airflow's own: for one machine."""
-    home = Path(os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow")
-    return URL.create("sqlite", database=str(home / _FILE))
-
-
-def url_of(connection: Any) -> URL:
-    """An Airflow connection as SQLAlchemy's URL.
-
-    :raises WrongUse: if it is of a type that cannot be a ledger.
-    """
-    driver = _DRIVERS.get(connection.conn_type)
-    if driver is None:
-        raise WrongUse(
-            f"connection {connection.conn_id!r} is of type {connection.conn_type!r} and cannot be the ledger",
-            remedy=f"Use one of {', '.join(sorted(_DRIVERS))}",
-        )
-    if driver == "sqlite":
-        return URL.create(driver, database=connection.host or connection.schema)
-    extra = connection.extra_dejson
-    return URL.create(
-        driver,
-        username=connection.login or None,
-        password=connection.password or None,
-        host=connection.host or None,
-        port=connection.port,
-        database=connection.schema or None,
-        query={name: str(extra[name]) for name in _QUERY[driver] if name in extra},
-    )

@@ -32,7 +32,7 @@ class Changed:
 
 def cancel(ledger: Ledger, query: Query) -> Changed:
     """Cancels what is pending or dead at once; asks what is running to end."""
-    ended: dict[str, Any] = {"state": CANCELLED, "twin": None, "ended_at": now_ms()}
+    ended: dict[str, Any] = {"state": CANCELLED, "twin": None, "writing": None, "ended_at": now_ms()}
     with ledger.begin() as connection:
         changed, left = _change(connection, query, (PENDING, DEAD), ended)
         asked, more = _change(connection, query, (RUNNING,), {"cancelling": True})
@@ -44,7 +44,8 @@ def retry(ledger: Ledger, query: Query) -> Changed:
     place of its submission, to be done anew."""
     again: dict[str, Any] = {
         "state": PENDING, "tries": 0, "deaths": 0, "not_before": 0, "ended_at": None, "error": None, "report": None,
-        "bytes": 0, "cancelling": False,
+        "bytes": 0, "cancelling": False, "writing": None, "job": None, "warning": None,
+        "generation": request.c.generation + 1,
     }  # fmt: skip
     with ledger.begin() as connection:
         changed, left = _change(connection, query, (FAILED, DEAD, CANCELLED, HANDLED), again)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
 
 from airflow_datamove.ledger.clock import now_ms
 from airflow_datamove.ledger.database import Ledger
-from airflow_datamove.ledger.lease import PENDING_AGAIN
 from airflow_datamove.ledger.tables import CANCELLED, DEAD, FAILED, IS_RUNNING, PENDING, lease, request
 
 SECONDS_TO_LIVE = 60
@@ -28,6 +29,10 @@ class GivenBack:
     pending: int = 0
     dead: int = 0
     cancelled: int = 0
+    failed: int = 0
+    """Of runs that were triggered in Airflow itself."""
+    jobs: tuple[str, ...] = ()
+    """DistCp jobs (connection and tag) of those that nobody will look for again: end them."""
 
 
 def live_runs(ledger: Ledger) -> list[tuple[str, str]]:
@@ -50,54 +55,57 @@ def give_back(ledger: Ledger, over: Collection[str] = ()) -> GivenBack:
     with ledger.begin() as connection:
         leases = list(connection.scalars(select(lease.c.lease).where(gone).with_for_update(skip_locked=True)))
         leases += connection.scalars(select(request.c.lease).distinct().where(IS_RUNNING, _unknown()))
-        total = GivenBack()
+        now = int(connection.scalar(select(now_ms())) or 0)
+        states: Counter[str] = Counter()
+        jobs: list[str] = []
         for at in range(0, len(leases), _MANY):
-            total = _of(connection, leases[at : at + _MANY], total)
-        return total
+            part = leases[at : at + _MANY]
+            rows = connection.execute(
+                select(request).where(request.c.lease.in_(part), IS_RUNNING).with_for_update()
+            ).all()
+            changes = [_returned(row, now) for row in rows]
+            if changes:
+                connection.execute(_RETURN, changes)
+            connection.execute(delete(lease).where(lease.c.lease.in_(part)))
+            states.update(change["state"] for change in changes)
+            jobs += [
+                row.job for row, change in zip(rows, changes, strict=True) if row.job and change["state"] != PENDING
+            ]
+    return GivenBack(states[PENDING], states[DEAD], states[CANCELLED], states[FAILED], tuple(jobs))
 
 
 def _unknown() -> ColumnElement[bool]:
     return ~select(lease.c.lease).where(lease.c.lease == request.c.lease).exists()
 
 
-def _of(connection: Connection, leases: list[str], so_far: GivenBack) -> GivenBack:
-    held = and_(request.c.lease.in_(leases), IS_RUNNING)
-    deaths = request.c.deaths + 1
-    over = or_(deaths >= MOST_DEATHS, request.c.cancelling.is_(True), request.c.native.is_(True))
-    # MariaDB computes from left to right with what it has just set: the deaths come last.
-    state = case(
-        (request.c.cancelling.is_(True), CANCELLED),
-        (request.c.native.is_(True), FAILED),
-        (deaths >= MOST_DEATHS, DEAD),
-        else_=PENDING,
-    )
-    before = connection.execute(
-        select(state.label("state")).where(held).with_for_update()
-    ).scalars().all()  # fmt: skip
-    connection.execute(
-        update(request)
-        .where(held)
-        .ordered_values(
-            (request.c.state, state),
-            (
-                request.c.error,
-                case((request.c.native.is_(True), _GONE), (deaths >= MOST_DEATHS, _DEAD), else_=request.c.error),
-            ),
-            (
-                request.c.ended_at,
-                case((over, now_ms()), else_=None),
-            ),
-            (request.c.deaths, deaths),
-            *((request.c[name], value) for name, value in PENDING_AGAIN.items() if name != "state"),
-        )
-    )
-    connection.execute(delete(lease).where(lease.c.lease.in_(leases)))
-    return GivenBack(
-        pending=so_far.pending + before.count(PENDING),
-        dead=so_far.dead + before.count(DEAD),
-        cancelled=so_far.cancelled + before.count(CANCELLED),
-    )
+def _returned(row: Any, now: int) -> dict[str, Any]:
+    """What becomes of a request whose worker is gone."""
+    deaths, error = row.deaths + 1, row.error
+    if row.cancelling:
+        state = CANCELLED
+    elif row.native:
+        state, error = FAILED, "its run in Airflow ended without a word. Clear it there to try again"
+    elif deaths >= MOST_DEATHS:
+        state = DEAD
+        error = f"{deaths} workers died while they had it. Look at their logs, then retry or cancel it"
+    else:
+        state = PENDING
+    return {
+        "of": row.id,
+        "state": state,
+        "deaths": deaths,
+        "error": error,
+        "ended_at": None if state == PENDING else now,
+        # What is dead may still be written by a job of its own: nobody else may, until a person has looked.
+        "writing": row.writing if state == DEAD else None,
+    }
 
 
-_GONE = "its run in Airflow ended without a word; clear it there to try again"
-_DEAD = f"{MOST_DEATHS} workers died while they had it. Look at their logs, then retry or cancel it"
+_RETURN = (
+    update(request)
+    .where(request.c.id == bindparam("of"))
+    .values(
+        {name: bindparam(name) for name in ("state", "deaths", "error", "ended_at", "writing")}
+        | {"lease": None, "started_at": None}
+    )
+)

@@ -47,8 +47,8 @@ class Leased:
     conf: Mapping[str, Any]
     tries: int
     """1 for the first."""
-    submitted_at: int
-    deadline_at: int | None = None
+    generation: int = 0
+    """How often a person had it done anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +204,10 @@ class Lease:
             lease_handed(connection, id, self.dag_id, self.run_id)
         return True
 
-    def adopt(self, id: str, *, waits: bool = False) -> bool:
+    def adopt(self, id: str, *, waits: bool = False, job: str | None = None) -> bool:
         """Takes a request that was handed over to this task, or that an earlier try of it had.
 
+        :param job: connection and tag of its DistCp job, for who must end it when this task is gone.
         :param waits: no process beats for it from now on (a deferred task): only the end of its run gives it back.
         :return: False if it is no longer the run's.
         """
@@ -227,7 +228,7 @@ class Lease:
                     lease=self.id, dag_id=self.dag_id, run_id=self.run_id, beat_at=now_ms(), handed=waits
                 )
             )
-            connection.execute(update(request).where(request.c.id == id).values(lease=self.id))
+            connection.execute(update(request).where(request.c.id == id).values(lease=self.id, job=job))
         return True
 
     def handed(self) -> list[Leased]:
@@ -300,9 +301,7 @@ class Beat:
     """The lease itself is gone: stop, and write nothing."""
 
 
-_WHAT_IS_LEASED = select(
-    request.c.id, request.c.lane, request.c.conf, request.c.tries, request.c.submitted_at, request.c.deadline_at
-)
+_WHAT_IS_LEASED = select(request.c.id, request.c.lane, request.c.conf, request.c.tries, request.c.generation)
 PENDING_AGAIN: Mapping[str, Any] = {"state": PENDING, "lease": None, "writing": None, "started_at": None}
 """The columns of a request that is back in the queue, at its old place."""
 _END = (
@@ -324,7 +323,7 @@ def _handed(run_id: str, id: str) -> str:
 
 
 def _leased(row: Any, tries: int | None = None) -> Leased:
-    return Leased(row.id, row.lane, json.loads(row.conf), tries or row.tries, row.submitted_at, row.deadline_at)
+    return Leased(row.id, row.lane, json.loads(row.conf), tries or row.tries, row.generation)
 
 
 def _end(ended: Ended, row: Any, now: int) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """One transfer's reservation of a link's bandwidth: :class:`Reservation`. The sum of what all use stays below the
-capacity, whoever comes, goes, dies, or loses sight of the ledger; docs/adr/0013 has the reasoning.
+capacity, whoever comes, goes, dies, or loses sight of the ledger; docs/adr/0014 has the reasoning.
 
 It knows no database: :class:`Board` is what it needs of one; :class:`~.transfers.LedgerBoard` is the ledger's.
 """

@@ -61,8 +61,16 @@ def wait_again(ledger: Ledger, tenant: str, lane_: str, run_id: str) -> bool:
         _lock(connection, tenant, lane_)
         if connection.scalar(select(func.count()).where(run.c.tenant == tenant, run.c.lane == lane_)):
             return False
-        connection.execute(insert(run).values(run_id=run_id, tenant=tenant, lane=lane_, asked_at=now_ms()))
+        waits = insert(run).values(run_id=run_id, tenant=tenant, lane=lane_, asked_at=now_ms(), lingers=True)
+        connection.execute(waits)
         return True
+
+
+def others_wait(ledger: Ledger, lane_: str) -> bool:
+    """Whether some run of a lane, whoever's, waits for a slot: then no other should linger on its own."""
+    with ledger.look() as connection:
+        asked = select(literal(1)).where(run.c.lane == lane_, run.c.lingers.is_(False)).limit(1)
+        return connection.scalar(asked) is not None
 
 
 def stale(ledger: Ledger) -> list[AskedRun]:

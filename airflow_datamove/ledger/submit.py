@@ -116,7 +116,7 @@ def _row(new: NewRequest, now: int) -> dict[str, Any]:
         "lane": new.lane,
         "state": PENDING,
         "priority": new.priority,
-        "due": now - new.priority * STEP,
+        "due": due_of(now, new.priority),
         "client": new.client,
         "source": new.source,
         "destination": new.destination,
@@ -129,6 +129,14 @@ def _row(new: NewRequest, now: int) -> dict[str, Any]:
         "deadline_at": new.deadline_at,
         "size": new.size,
     }
+
+
+def due_of(submitted_at: int, priority: int) -> int:
+    """A request's place in the queue of its lane: the lowest comes first.
+
+    :param submitted_at: milliseconds since 1970.
+    """
+    return submitted_at - priority * STEP
 
 
 def target_of(destination: str) -> str:
@@ -176,7 +184,7 @@ def _standing_for(connection: Connection, row: Mapping[str, Any]) -> Submitted:
     connection.execute(
         update(request)
         .where(request.c.id == twin.id)
-        .values(joined=request.c.joined + 1, priority=priority, due=twin.submitted_at - priority * STEP)
+        .values(joined=request.c.joined + 1, priority=priority, due=due_of(twin.submitted_at, priority))
     )
     return Submitted(twin.id, joined=True)
 

@@ -104,6 +104,7 @@ class SizeRoutedCopyOperator(DistCpOperator):
             hadoop_conn_id=self.hadoop_conn_id,
             threads=self.threads,
             server_side_counts=self.limits is not None and self.limits.server_side,
+            limits=self.limits,
             **shared,
         )
 

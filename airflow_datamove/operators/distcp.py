@@ -159,7 +159,19 @@ class DistCpOperator(BaseOperator):
             return leased.work(lambda: self._finish(context, hook.get_conn(), ref, reason))
 
     def _leased(self, context: Context) -> LeasedJob:
-        return LeasedJob(context, self._ledger_id, self._cancelled.set)
+        job = f"{self.hadoop_conn_id}|{self._tag(context)}" if self._ledger_id else None
+        return LeasedJob(context, self._ledger_id, self._cancelled.set, job=job)
+
+    def _tag(self, context: Context) -> str:
+        ti = context["ti"]
+        if self._is_from_ledger:
+            return tag_of_request(self._ledger_id, int((self.handed_over or {}).get("generation", 0)))
+        return tag_of(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.max_tries)
+
+    @property
+    def _is_from_ledger(self) -> bool:
+        """Whether another run may have worked on the request before."""
+        return bool(self._ledger_id) and not (self.handed_over or {}).get("native")
 
     @property
     def _ledger_id(self) -> str:
@@ -184,11 +196,15 @@ class DistCpOperator(BaseOperator):
         elif self.posted:
             values = context["dag_run"].conf or {}
         else:
-            values = {**request_values(self), **self.options}
+            values = self.wishes()
         request = read_request(values)
         if self.limits:
             admit(request, self.limits, lane=self.lane)
         return request
+
+    def wishes(self) -> dict[str, Any]:
+        """What the fields ask for, as it is once their templates are rendered."""
+        return {**request_values(self), **self.options}
 
     def rate(self, request: CopyRequest, *, distcp: bool) -> int | None:
         """Bytes per second that the copy may take: its slots x the rate of a slot.
@@ -207,7 +223,7 @@ class DistCpOperator(BaseOperator):
         """
         hook = HadoopHook(self.hadoop_conn_id)
         job = hook.get_conn()
-        find_cluster(job, self._cancelled, first_try=context["ti"].try_number <= 1)
+        find_cluster(job, self._cancelled, first_try=context["ti"].try_number <= 1 and not self._is_from_ledger)
         source = Address.parse(request.source)
         rate, connections = self._job_rate(context, request), AirflowConnections()
         files, size = enough_work(1, rate)
@@ -269,10 +285,11 @@ class DistCpOperator(BaseOperator):
 
     def _taken(self, context: Context, job: DistCpJob, ref: JobRef, reason: str) -> dict[str, Any] | None:
         """The report of a job that an earlier try has submitted and that has ended well; ``None`` if it must be run
-        again, because what it left is no longer what the source holds."""
+        again, because what it left is not, or no longer, what the source holds."""
         self.log.info("%s was submitted by an earlier try and has ended well", ref.application_id)
         try:
-            return self._finish(context, job, ref.to_dict(), reason)
+            report = self._finish(context, job, ref.to_dict(), reason)
+            return None if report["failed"] else report
         except (VerificationFailed, DistCpFailed) as error:
             self.log.warning("Its result will not do, so it is run again: %s", error)
             return None
@@ -319,12 +336,6 @@ class DistCpOperator(BaseOperator):
     def _give_back(self, context: Context) -> None:
         if self.limits is not None and self.limits.capacity:
             job_is_over(self.limits, task_of(context).job_id(self._ledger_id))
-
-    def _tag(self, context: Context) -> str:
-        ti = context["ti"]
-        if self._ledger_id and not (self.handed_over or {}).get("native"):
-            return tag_of_request(self._ledger_id)
-        return tag_of(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.max_tries)
 
     def _job_request(self, context: Context, request: CopyRequest, maps: int, bandwidth: int) -> DistCpRequest:
         ti = context["ti"]

@@ -12,10 +12,11 @@ from typing import Any, Self
 from airflow.sdk import conf
 
 from airflow_datamove.errors import LedgerUnavailable
-from airflow_datamove.hooks.ledger import LedgerHook, default_url
+from airflow_datamove.hooks.ledger import LedgerHook
 from airflow_datamove.ledger.database import Ledger
 from airflow_datamove.ledger.reserve import DROP, PERIOD, SETTLE, Reservation, Standing
 from airflow_datamove.ledger.transfers import LedgerBoard, TaskOf
+from airflow_datamove.ledger.url import default_url
 from airflow_datamove.operators.demand import Demand
 from airflow_datamove.quantity import format_rate
 from airflow_datamove.scheduling.limits import Limits

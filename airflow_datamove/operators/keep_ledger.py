@@ -7,16 +7,19 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
+from airflow_datamove.errors import DatamoveError
+from airflow_datamove.hooks.hadoop import HadoopHook
 from airflow_datamove.hooks.ledger import LedgerHook
 from airflow_datamove.ledger.database import Ledger
+from airflow_datamove.ledger.estimate import warn_of_late
 from airflow_datamove.ledger.give_back import give_back, live_runs
+from airflow_datamove.ledger.prune import prune
 from airflow_datamove.ledger.runs import ask_for_run, begun, lanes_with_work, stale
-from airflow_datamove.ledger.transfers import GRACE, TaskOf, remove, silent
+from airflow_datamove.operators.free_transfers import free_transfers
 from airflow_datamove.operators.wake import make_run
 from airflow_datamove.scheduling.leased_runs import lane_dag
 
 _OVER = ("success", "failed")
-_TASK_OVER = (*_OVER, "skipped", "upstream_failed", "removed")
 
 
 class KeepLedgerOperator(BaseOperator):
@@ -31,37 +34,30 @@ class KeepLedgerOperator(BaseOperator):
         ledger = LedgerHook().get_conn()
         states = {run_id: _state(context, dag_id, run_id) for dag_id, run_id in live_runs(ledger)}
         returned = give_back(ledger, over=[run_id for run_id, state in states.items() if state in ("", *_OVER)])
+        for job in returned.jobs:
+            self._end_job(job)
         for asked in stale(ledger):
             state = _state(context, lane_dag(asked.tenant, asked.lane), asked.run_id)
             if state in _OVER or (not state and not make_run(lane_dag(asked.tenant, asked.lane), asked.run_id)):
                 begun(ledger, asked.run_id)
         called = [f"{tenant}.{lane}" for tenant, lane in lanes_with_work(ledger) if _called(ledger, tenant, lane)]
-        done: dict[str, Any] = {
-            "returned": returned.pending,
-            "dead": returned.dead,
-            "cancelled": returned.cancelled,
-            "called": called,
-        }
-        done["transfers"] = remove(
-            ledger, [id for id, what in silent(ledger).items() if _over(context, *what)], silent=GRACE
-        )
+        late = warn_of_late(ledger)
+        for id in late:
+            self.log.warning("Request %s will miss its deadline", id)
+        forgotten = prune(ledger, most=10_000)
+        done = {"returned": returned.pending, "dead": returned.dead, "cancelled": returned.cancelled, "called": called}
+        done |= {"late": late, "forgotten": forgotten, "transfers": free_transfers(context, ledger)}
         self.log.info("%s", done)
         return done
 
-
-def _over(context: Context, task: TaskOf, job: bool) -> bool:
-    """Whether nothing of a transfer can be left. A DistCp job lives on while its task waits for a retry."""
-    index = task.map_index if task.map_index >= 0 else None
-    try:
-        found = context["ti"].get_task_states(task.dag_id, index, [task.task_id], run_ids=[task.run_id])
-    except AirflowRuntimeError as error:
-        if "not_found" in str(error).lower():
-            return True
-        raise
-    state = next(iter(found.get(task.run_id, {}).values()), None)
-    if task.run_id not in found:
-        return True
-    return str(state) in _TASK_OVER if job else str(state) != "running"
+    def _end_job(self, job: str) -> None:
+        """Ends the DistCp job of a request that nobody will work on any more; YARN's own lease ends it otherwise."""
+        connection, _, tag = job.partition("|")
+        try:
+            ended = HadoopHook(connection).get_conn().cancel("", tag)
+            self.log.info("Ended %s", ended or f"nothing: no job of {tag} runs")
+        except DatamoveError as error:
+            self.log.warning("The job of %s could not be ended: %s", tag, error)
 
 
 def _called(ledger: Ledger, tenant: str, lane: str) -> bool:

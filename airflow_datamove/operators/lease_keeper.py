@@ -22,19 +22,19 @@ _log = logging.getLogger(__name__)
 class LeaseKeeper:
     """Beats from a thread of its own, tells how far the requests are, and hears which of them are to end.
 
-    :param progress: id -> what is to be shown.
+    :param ours: id -> how far it is, or ``None``, of all that is being worked on.
     :param end: is told the ids of requests that somebody wants cancelled, or that are no longer ours.
     """
 
     def __init__(
         self,
         lease: Lease,
-        progress: Callable[[], Mapping[str, Mapping[str, Any]]],
+        ours: Callable[[], Mapping[str, Mapping[str, Any] | None]],
         end: Callable[[Iterable[str]], None],
         *,
         every: float = BEAT,
     ) -> None:
-        self._lease, self._progress, self._end, self._every = lease, progress, end, every
+        self._lease, self._ours, self._end, self._every = lease, ours, end, every
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
         self.lost = False
@@ -53,9 +53,9 @@ class LeaseKeeper:
     def _run(self) -> None:
         heard = time.monotonic()
         while not self._stopped.wait(self._every):
-            shown = self._progress()
+            ours = self._ours()
             try:
-                beat = self._lease.beat(shown)
+                beat = self._lease.beat({id: progress for id, progress in ours.items() if progress is not None})
             except LedgerUnavailable as error:
                 if time.monotonic() - heard > SECONDS_TO_LIVE:
                     _log.warning("%s. Others may have our requests by now; what we finish will tell", error)
@@ -64,6 +64,4 @@ class LeaseKeeper:
             if beat.lost:
                 _log.warning("The lease %s is gone: another try has our requests", self._lease.id)
                 self.lost = True
-                self._end(shown)
-            self._end(beat.cancelling)
-            self._end(set(shown) - beat.held)
+            self._end(beat.cancelling | (set(ours) - beat.held))

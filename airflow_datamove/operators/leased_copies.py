@@ -8,6 +8,7 @@ queue.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -22,7 +23,7 @@ from airflow_datamove.errors import Cancelled, CopyFailed, DatamoveError, Ledger
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.ledger import LedgerHook
 from airflow_datamove.ledger.lease import Ended, Lease, Leased
-from airflow_datamove.ledger.runs import ask_for_run, begun, wait_again
+from airflow_datamove.ledger.runs import ask_for_run, begun, others_wait, wait_again
 from airflow_datamove.ledger.tables import CANCELLED, DONE, FAILED, HANDLED
 from airflow_datamove.operators.fair_share import FairShare
 from airflow_datamove.operators.lease_keeper import LeaseKeeper
@@ -60,6 +61,9 @@ _CALL_NEXT = 2.0
 """Seconds of work after which a run that leaves requests behind calls another."""
 _LEDGER_AWAY = 900.0
 """Seconds for which the end of requests is told again and again to a ledger that does not answer."""
+
+_BULK_NICENESS = 10
+"""On a busy worker what is urgent gets the processor first. A task has a process of its own."""
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +106,8 @@ class LeasedCopies:
         :return: what a mapped DistCpOperator gets: the large ones.
         :raises Cancelled: if someone ended the task; what was not finished is in the queue again.
         """
+        if self._lane == "bulk":
+            os.nice(_BULK_NICENESS)
         self._lease.begin()
         begun(self._ledger, self._run_id)
         for leased in self._lease.handed():  # an earlier try died before it could pass them on
@@ -110,7 +116,7 @@ class LeasedCopies:
             with ExitStack() as stack:
                 stores = stack.enter_context(SharedStores())
                 shared = {"connections": RememberedConnections(AirflowConnections()), "opened": stores.open}
-                keeper = stack.enter_context(LeaseKeeper(self._lease, self._progress, self._end_early))
+                keeper = stack.enter_context(LeaseKeeper(self._lease, self._ours, self._end_early))
                 stack.enter_context(self._share)  # before the crew: it ends when no byte passes any more
                 crew = stack.enter_context(ThreadPoolExecutor(AT_ONCE, thread_name_prefix="request"))
                 stack.callback(self._stop_all)
@@ -154,6 +160,8 @@ class LeasedCopies:
                 ):
                     break
                 idle_since = idle_since or now
+                if others_wait(self._ledger, self._lane):
+                    break
                 self._operator.cancelled.wait(_LOOK)
                 continue
             idle_since = None
@@ -239,8 +247,9 @@ class LeasedCopies:
         except LedgerUnavailable as error:
             _log.warning("%s", error)  # the end of the lease gives them back
 
-    def _progress(self) -> dict[str, dict[str, Any]]:
-        return {id: work.progress.to_dict() for id, work in list(self._works.items()) if work.progress is not None}
+    def _ours(self) -> dict[str, dict[str, Any] | None]:
+        works = list(self._works.items())
+        return {id: work.progress.to_dict() if work.progress else None for id, work in works}
 
     def _end_early(self, ids: Iterable[str]) -> None:
         """Somebody wants these cancelled, or has them already."""
@@ -268,7 +277,12 @@ class LeasedCopies:
 
 
 def _handed_over(leased: Leased, reason: str) -> dict[str, Any]:
-    return {"request": dict(leased.conf), "reason": reason, "ledger_id": leased.id}
+    return {
+        "request": dict(leased.conf),
+        "reason": reason,
+        "ledger_id": leased.id,
+        "generation": leased.generation,
+    }
 
 
 def _report_of(error: CopyFailed | Cancelled) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.quantity import format_rate
 from airflow_datamove.report import TransferReport
 from airflow_datamove.scheduling.copy_options import options_of
+from airflow_datamove.scheduling.limits import Limits
+from airflow_datamove.scheduling.symlinks import may_have_symlinks, refuse_symlinks
 from airflow_datamove.spec.request import CopyRequest
 from airflow_datamove.stores.connection import Connections
 from airflow_datamove.stores.registry import open_store
@@ -44,6 +46,8 @@ class RoutedCopy:
     server_side_counts: bool = False
     connections: Connections = field(default_factory=AirflowConnections)
     opened: Opener = open_store
+    limits: Limits | None = None
+    """Whose folders no symlink may lead out of."""
 
     def measured(self, request: CopyRequest) -> RouteDecision | None:
         """The route, where the source must be measured before anything is compared; ``None`` where the comparison will
@@ -51,12 +55,18 @@ class RoutedCopy:
 
         :raises Refused: if the route that is asked for is impossible.
         """
-        if not self._may_be_distcps(request):
-            return None
+        return self.routed(request)[1] if self._may_be_distcps(request) else None
+
+    def routed(self, request: CopyRequest) -> tuple[Asked, RouteDecision]:
+        """How much is asked for, as far as it must be known, and the route.
+
+        :raises Refused: if the route that is asked for is impossible.
+        """
         source, destination = Address.parse(request.source), Address.parse(request.destination)
+        self._refuse_symlinks(source, destination)
         with self.opened(source, self.connections) as store, self.opened(destination, self.connections) as there:
             asked = measure_asked(store, source, options_of(request), self.connections, enough_bytes=self.threshold)
-            return self._choose(request, asked, server_side=there.can_copy_from(store))
+            return asked, self._choose(request, asked, server_side=there.can_copy_from(store))
 
     def copy(
         self,
@@ -77,6 +87,7 @@ class RoutedCopy:
         """
         options = options_of(request, threads=self.threads, rate=throttle.rate)
         source, destination = Address.parse(request.source), Address.parse(request.destination)
+        self._refuse_symlinks(source, destination)
         with prepare_copy(
             source, destination, self.connections, options, cancelled=cancelled, opened=self.opened
         ) as prepared:
@@ -99,6 +110,14 @@ class RoutedCopy:
                     progress=progress,
                     cancelled=cancelled,
                 )
+
+    def _refuse_symlinks(self, source: Address, destination: Address) -> None:
+        if self.limits is not None and may_have_symlinks(source):
+            with self.opened(source, self.connections) as store:
+                refuse_symlinks(store, source, self.limits.read, source=True)
+        if self.limits is not None and may_have_symlinks(destination):
+            with self.opened(destination, self.connections) as store:
+                refuse_symlinks(store, destination, self.limits.write, source=False)
 
     def _may_be_distcps(self, request: CopyRequest) -> bool:
         """Whether the source must be measured first."""

@@ -18,9 +18,12 @@ def tag_of(dag_id: str, run_id: str, task_id: str, map_index: int | None, max_tr
     return _tag(dag_id, run_id, task_id, str(map_index), str(max_tries))
 
 
-def tag_of_request(id: str) -> str:
-    """The YARN tag of a request of the ledger: the same in whatever run it is worked on."""
-    return _tag("ledger", id)
+def tag_of_request(id: str, generation: int) -> str:
+    """The YARN tag of a request of the ledger: the same in whatever run it is worked on.
+
+    :param generation: how often a person had it done anew.
+    """
+    return _tag("ledger", id, str(generation))
 
 
 def task_of(context: Context) -> TaskOf:

@@ -103,6 +103,8 @@ def _inside(text: str, prefix: str) -> bool:
 
 def check_folder(folder: Folder) -> Folder:
     """Drops what is not allowed from a folder that was read, and adds a mistake for each."""
+    from airflow_datamove.scheduling.pipeline_rules import check_pipelines  # they ask the functions above
+
     if folder.platform is None:
         folder.tenants.clear()
         return folder
@@ -115,7 +117,7 @@ def check_folder(folder: Folder) -> Folder:
             folder.tenants.clear()
     for tenant in list(folder.tenants.values()):
         if _check_tenant(folder, tenant, folder.platform):
-            _check_pipelines(folder, tenant, limits_of(tenant.name, tenant.tenant, folder.platform))
+            check_pipelines(folder, tenant, limits_of(tenant.name, tenant.tenant, folder.platform), folder.platform)
         else:
             del folder.tenants[tenant.name]
     return folder
@@ -140,21 +142,6 @@ def _check_tenant(folder: Folder, tenant: TenantFolder, platform: Platform) -> b
         )
         return False
     return True
-
-
-def _check_pipelines(folder: Folder, tenant: TenantFolder, limits: Limits) -> None:
-    for file in list(tenant.pipelines.values()):
-        found = []
-        for index, condition in enumerate(file.pipeline.when):
-            if not within(condition.exists, limits.read + limits.write, templates=True):
-                problem = _outside("exists", condition.exists, "read", limits.read, limits.tenant)
-                found.append(problem._replace(path=("when", index, "exists")))
-        for name, step in file.pipeline.steps.items():
-            for problem in refusals(step.copy_, limits, templates=True):
-                found.append(problem._replace(path=("steps", name, "copy", *problem.path)))
-        if found:
-            folder.mistakes.extend(file.document.mistake(*each) for each in found)
-            del tenant.pipelines[file.name]
 
 
 def _overlap(request: CopyRequest) -> Problem | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from airflow_datamove.scheduling.links import slots_of
@@ -36,6 +36,8 @@ class Limits:
     it, and each has the rate of its slots."""
     max_queued: int = 100_000
     """Requests that may be pending."""
+    threshold: int = 2**30
+    """Bytes from which on DistCp copies."""
     queue: str = ""
     """YARN queue of its DistCp jobs."""
     hadoop: str = ""
@@ -58,7 +60,8 @@ class Limits:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-able values."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -87,6 +90,7 @@ def limits_of(name: str, tenant: Tenant, platform: Platform) -> Limits:
         share=tenant.share,
         capacity=str(link.capacity) if link.shares else "",
         max_queued=tenant.max_queued,
+        threshold=platform.threshold,
         queue=tenant.hadoop_queue or (platform.hadoop.queue if platform.hadoop else ""),
         hadoop=platform.hadoop.connection if platform.hadoop else "",
     )

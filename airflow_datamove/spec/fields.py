@@ -18,6 +18,7 @@ Lane = Literal["urgent", "normal", "bulk"]
 LANES: tuple[Lane, ...] = ("bulk", "normal", "urgent")
 """The lanes, lowest first."""
 
+_WHOLE_ITEM = re.compile(r"\{\{-?\s*item\b")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -44,7 +45,8 @@ def check_address(text: Any, info: ValidationInfo) -> str:
     """
     if isinstance(text, str) and in_yaml(info) and not carries_credential(text):
         check_templates(text)
-        registry.check(Address.parse(without_templates(text)))
+        if not _WHOLE_ITEM.match(text):  # of an item that is an address of its own, nothing is known yet
+            registry.check(Address.parse(without_templates(text)))
     else:
         registry.check(Address.parse(text))
     return str(text)

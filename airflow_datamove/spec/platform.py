@@ -10,6 +10,7 @@ from airflow_datamove.errors import SpecError
 from airflow_datamove.quantity import format_rate
 from airflow_datamove.spec.capacity import OTHERWISE, SPAN_PATTERN, TIMEZONE, Capacity, read_capacity
 from airflow_datamove.spec.fields import Fraction, Model, Name, Rate, Size
+from airflow_datamove.spec.python_step import FunctionPattern
 
 _RATE = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[A-Za-z]", "examples": ["50 Gbit/s"]}
 _CAPACITY_SCHEMA = {
@@ -83,3 +84,6 @@ class Platform(Model):
     links: Annotated[dict[Name, Link], Field(min_length=1)]
     hadoop: Hadoop | None = None
     threshold: Annotated[Size, Field(description="From this size on DistCp copies")] = 2**30
+    python_allowed: Annotated[
+        list[FunctionPattern], Field(description="The functions that a step python: may call, such as acme_etl.*")
+    ] = []

@@ -7,6 +7,7 @@ used but not multiplied into a bomb, and only text, numbers, booleans, null, lis
 from __future__ import annotations
 
 import math
+import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,8 +70,8 @@ def read_content(path: Path, shown: str, *, root: Path | None = None) -> bytes:
     :raises Mistake: if it is no plain file, leads out of the folder, is too large or cannot be read.
     """
     try:
-        real = path.resolve(strict=True)
-        if root is not None and not real.is_relative_to(root.resolve()):
+        real = Path(os.path.realpath(path, strict=True))
+        if root is not None and not real.is_relative_to(os.path.realpath(root)):
             raise Mistake(shown, Place(1, 1), "is a link that leads out of the folder", "Put the file itself here")
         status = real.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -88,7 +89,10 @@ def parse_document(text: str, shown: str) -> Document:
     """Reads YAML text; see :func:`read_document`."""
     lines = text.splitlines()
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        try:
+            root = yaml.compose(text, Loader=_Fast)  # type: ignore[arg-type]
+        except yaml.YAMLError:
+            root = yaml.compose(text, Loader=yaml.SafeLoader)  # it knows better where, and what
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
@@ -104,6 +108,22 @@ def parse_document(text: str, shown: str) -> Document:
     return Document(shown, values, reader.places, lines)
 
 
+if yaml.__with_libyaml__:
+    from yaml._yaml import CParser  # type: ignore[import-untyped, unused-ignore]
+
+    class _Fast(yaml.composer.Composer, CParser, yaml.resolver.Resolver):  # type: ignore[misc, unused-ignore]
+        """Events from the parser in C, which is many times as fast, made into nodes in Python: the C library's own way
+        from events to nodes calls itself for each level, and a file of brackets would end the process."""
+
+        def __init__(self, text: str) -> None:
+            CParser.__init__(self, text)
+            yaml.composer.Composer.__init__(self)
+            yaml.resolver.Resolver.__init__(self)
+
+else:
+    _Fast = yaml.SafeLoader  # type: ignore[misc, assignment]
+
+
 class _Reader:
     """Turns YAML's node graph into values, counting them so that aliases cannot multiply without end."""
 
@@ -112,7 +132,7 @@ class _Reader:
         self.lines = lines
         self.places: dict[Path_, Place] = {}
         self._count = 0
-        self._scalars = yaml.SafeLoader("")
+        self._scalars = yaml.constructor.SafeConstructor()
 
     def value(self, node: yaml.Node, path: Path_, depth: int) -> Any:
         self._count += 1

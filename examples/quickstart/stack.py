@@ -10,11 +10,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow_datamove import client
 from airflow_datamove.scheduling.links import pools_of
 from airflow_datamove.scheduling.pools import PoolsApi
 from airflow_datamove.spec.folder import read_model
@@ -27,6 +28,9 @@ from tests.servers import StartFailed, default_state, start
 HERE = Path(__file__).resolve().parent
 BUCKETS = ("acme-lake",)
 CONTAINERS = ("drop", "globex")
+
+
+DAGS = ("acme.copy.normal", "acme.orders", "globex.copy.normal", "globex.suppliers")
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,14 @@ def up(
     more: Mapping[str, str] | None = None,
     database: str | None = None,
     airflow_state: Path | None = None,
+    dags: Collection[str] = DAGS,
 ) -> Stack:
     """Starts what does not run yet, and brings pools and DAGs in.
 
     :param folder: the folder that holds `platform.yaml` and `tenants/`.
     :param more: environment variables for Airflow.
     :param database: address of Airflow's database; by default SQLite, or `DATAMOVE_AIRFLOW_DB`.
+    :param dags: those to wait for.
     :param airflow_state: where Airflow keeps its state, if it is a second one beside the same stores.
     """
     gcs = _start("gcs", state)
@@ -76,7 +82,8 @@ def up(
     airflow = _start("airflow", home, env={**env, **_bundle(home, folder), **(more or {})}, database=database)
     platform, _ = read_model(folder / "platform.yaml", "platform.yaml", Platform)
     with doing("while making Airflow's pools"):
-        pools = PoolsApi(airflow["url"], username=airflow["username"], password=airflow["password"])
+        login = client.AirflowApi(airflow["url"], username=airflow["username"], password=airflow["password"])
+        pools = PoolsApi(login)
         pools.apply(pools.changes(pools_of(platform)))
     stack = Stack(
         state=home,
@@ -89,7 +96,7 @@ def up(
         viewer=(airflow["viewer_username"], airflow["viewer_password"]),
     )
     with doing("while waiting for the DAGs"):
-        _wait_for_dags(stack.api())
+        _wait_for_dags(stack.api(), frozenset(dags))
     return stack
 
 
@@ -174,8 +181,7 @@ def _make_containers(connection_string: str) -> None:
                 continue
 
 
-def _wait_for_dags(api: AirflowApi, seconds: float = 90.0) -> None:
-    wanted = {"acme.copy.normal", "acme.orders", "globex.copy.normal", "globex.suppliers"}
+def _wait_for_dags(api: AirflowApi, wanted: frozenset[str], seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while missing := wanted - api.dag_ids():
         if time.monotonic() > deadline:

@@ -20,7 +20,7 @@ from tests.servers.record import read_record
 from tests.system.driver import Driver
 
 _DAGS = Path(__file__).parents[1] / "system/dags"
-_QUICK = {
+QUICK = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "3",
@@ -66,7 +66,7 @@ class KillStack:
             }
             bundles = {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle])}
             database = start("postgres", state)["dsn"]
-            airflow = start("airflow", state, env={**env, **_QUICK, **bundles}, database=database)
+            airflow = start("airflow", state, env={**env, **QUICK, **bundles}, database=database)
             stack = Stack(
                 state=state,
                 url=airflow["url"],

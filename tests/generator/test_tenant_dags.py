@@ -66,8 +66,9 @@ def test_a_pipeline_waits_then_copies(home: Path) -> None:
     dag = build_dags(home, "acme", file="x.py")["acme.orders"]
     assert {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} == {
         "when_1": ["orders"],
-        "orders": ["orders_distcp"],
-        "orders_distcp": [],
+        "orders": ["done", "orders_distcp"],
+        "orders_distcp": ["done"],
+        "done": [],
     }
 
 

@@ -66,5 +66,5 @@ def test_a_native_run_that_ended_without_a_word_has_failed_and_is_begun_by_nobod
     found = find(ledger, id)
     assert found is not None
     assert found["state"] == "failed"
-    assert "clear it there" in found["error"]
+    assert "Clear it there" in found["error"]
     assert held_by(ledger, run_id="next").take("acme", "bulk", 5) == []

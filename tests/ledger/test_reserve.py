@@ -1,4 +1,4 @@
-"""The rule of docs/adr/0013, on simulated time: never more than the capacity, and the shares kept."""
+"""The rule of docs/adr/0014, on simulated time: never more than the capacity, and the shares kept."""
 
 from __future__ import annotations
 

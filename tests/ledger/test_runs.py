@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 
 from airflow_datamove.ledger.database import Ledger
-from airflow_datamove.ledger.runs import AskedRun, ask_for_run, begun, lanes_with_work, stale
+from airflow_datamove.ledger.runs import AskedRun, ask_for_run, begun, lanes_with_work, others_wait, stale, wait_again
 from airflow_datamove.ledger.tables import run
 from tests.ledger.queue import held_by, new, put
 
@@ -50,3 +50,19 @@ def test_lanes_with_work_are_those_with_something_pending(ledger: Ledger) -> Non
     held_by(ledger).take("acme", "bulk", 1)
 
     assert lanes_with_work(ledger) == [("globex", "urgent")]
+
+
+def test_a_run_lingers_for_its_lane_alone_and_not_where_another_needs_the_slot(ledger: Ledger) -> None:
+    assert wait_again(ledger, "acme", "urgent", "lingering")
+    assert not wait_again(ledger, "acme", "urgent", "another")
+    put(ledger, new(1, lane="urgent"))
+    assert ask_for_run(ledger, "acme", "urgent") is None  # the lingering one will find it
+    assert not others_wait(ledger, "urgent")
+
+    put(ledger, new(2, tenant="globex", lane="urgent"))
+    assert ask_for_run(ledger, "globex", "urgent") is not None
+
+    assert others_wait(ledger, "urgent")
+    assert not others_wait(ledger, "bulk")
+    begun(ledger, "lingering")
+    assert ask_for_run(ledger, "acme", "urgent") is not None

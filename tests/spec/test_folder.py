@@ -66,6 +66,12 @@ def test_the_quickstart_is_sound(home: Path) -> None:
         ("{{ ds }}/\n      dest", "{{ var.value.x }}/\n      dest", "a template may not name 'var'"),
         ("{{ ds }}/\n      dest", "{{ ds.__class__ }}/\n      dest", "a template may not look at '__class__'"),
         ("{{ ds }}/\n      dest", "{% for x in ds %}{% endfor %}/\n      dest", "a template may not"),
+        (
+            "{{ ds }}/\n      dest",
+            "{% raw %}{{ conn }}{% endraw %}/\n      dest",
+            "may not hold statements or comments",
+        ),
+        ("{{ ds }}/\n      dest", "{{ dag_run.conf }}/\n      dest", "nothing of 'dag_run' but run_after"),
         ("client: billing", "client: '{{ ds }}'", ":12:7: client: a template has no place here"),
         ("  orders:\n    copy", "  when_1:\n    copy", "a step cannot be called 'when_1'"),
         ("  orders:\n    copy", "  a_distcp:\n    copy", "a step cannot be called 'a_distcp'"),

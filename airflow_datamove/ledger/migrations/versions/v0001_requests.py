@@ -86,6 +86,10 @@ def upgrade() -> None:
         sa.Column("lease", sa.String(length=400), nullable=True, comment="who works on it: dag/run/task/map index/try"),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("deaths", sa.Integer(), nullable=False, comment="tries whose worker died"),
+        sa.Column("generation", sa.Integer(), nullable=False, comment="how often a person had it done anew"),
+        sa.Column(
+            "job", sa.String(length=400), nullable=True, comment="connection and tag of its DistCp job, if it has one"
+        ),
         sa.Column("cancelling", sa.Boolean(), nullable=False),
         sa.Column("native", sa.Boolean(), nullable=False, comment="posted to Airflow itself, and recorded here"),
         sa.Column("joined", sa.Integer(), nullable=False, comment="how often it was submitted again while pending"),
@@ -99,6 +103,12 @@ def upgrade() -> None:
             comment="the TransferReport as JSON, or the progress while it runs",
         ),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column(
+            "warning",
+            sa.Text(),
+            nullable=True,
+            comment="what a person should know of it while it is open: it will be late",
+        ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("tenant", "idempotency_key", name="datamove_request_idempotency"),
         sa.UniqueConstraint("twin", name="datamove_request_twin"),
@@ -131,6 +141,7 @@ def upgrade() -> None:
         sa.Column("tenant", sa.String(length=63), nullable=False),
         sa.Column("lane", sa.String(length=8), nullable=False),
         sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("lingers", sa.Boolean(), nullable=False, comment="has worked, and waits for more"),
         sa.PrimaryKeyConstraint("run_id"),
         comment="runs that were asked for and have not begun to lease",
         mysql_charset="utf8mb4",
