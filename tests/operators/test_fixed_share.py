@@ -54,7 +54,7 @@ def test_those_that_run_make_room_and_a_job_gets_its_share_at_most(ledger: Ledge
             pass
 
     with FairShare(throttle, limits(tenant="globex", share=3), "normal", 4, TaskOf("other"), lambda: ledger):
-        mover = threading.Thread(target=move)
+        mover = threading.Thread(target=move, daemon=True)
         mover.start()
         while throttle.rate != ROOM:
             time.sleep(0.05)
