@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, true, update
+from sqlalchemy import Connection, delete, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from airflow_datamove.ledger.clock import now_ms
@@ -89,6 +89,8 @@ class LedgerTurn:
         if standing.id in self.standings:
             self._connection.execute(update(transfer).where(transfer.c.id == standing.id).values(values))
             return
+        # On another link, if the tenant's has changed since an earlier try.
+        self._connection.execute(delete(transfer).where(transfer.c.id == standing.id))
         self._connection.execute(insert(transfer).values(values | asdict(self._task)))
 
 
@@ -96,6 +98,8 @@ def _id(*key: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "\n".join(key)))
 
 
+_POSTGRES_LIMITS = {"idle_in_transaction_session_timeout": 3000, "lock_timeout": 2000}
+"""Milliseconds, for this transaction alone."""
 _FIELDS = ("id", "tenant", "lane", "share", "static", "demand", "rate", "aim", "fixed", "holder")
 _JITTER = 100
 """Milliseconds by which a sound clock may be slewed back."""
@@ -166,6 +170,10 @@ def silent(ledger: Ledger) -> dict[str, tuple[TaskOf, bool]]:
 
 def _locked(connection: Connection, name: str) -> int:
     """Takes the link's lock. When the clock began to be trusted again, in its milliseconds."""
+    if connection.dialect.name == "postgresql":
+        # A process that stands still (a paused machine) must not keep the lock from all others.
+        limits = (func.set_config(setting, str(ms), true()) for setting, ms in _POSTGRES_LIMITS.items())
+        connection.execute(select(*limits))
     held = select(link.c.resumed_at).where(link.c.name == name).with_for_update()
     found = connection.scalar(held)
     if found is None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from airflow_datamove.ledger.database import Ledger
 from airflow_datamove.ledger.reserve import HEADROOM, PERIOD, SETTLE, Reservation, Standing
 from airflow_datamove.ledger.tables import transfer
 from airflow_datamove.ledger.transfers import GRACE, LedgerBoard, TaskOf, adopt, keep, remove, silent
+from airflow_datamove.ledger.upgrade import upgrade
 
 C = 8_000_000
 ROOM = C * (1 - HEADROOM)
@@ -199,7 +201,41 @@ def test_links_do_not_touch_one_another(ledger: Ledger) -> None:
     assert other.steps.at(time.monotonic()) == int(ROOM)
 
 
+def test_a_retry_on_another_link_leaves_nothing_on_the_first(ledger: Ledger) -> None:
+    one, other = reservation(ledger, "task"), replace(reservation(ledger, "task"), link="lan")
+    one.renew()
+    other.renew()
+    with ledger.look() as connection:
+        assert connection.scalars(select(transfer.c.link)).all() == ["lan"]
+
+
 def test_a_database_that_is_away_is_told() -> None:
     away = Ledger("postgresql+psycopg://me:x@127.0.0.1:1/x")
     with pytest.raises(LedgerUnavailable):
         reservation(away, "one").renew()
+
+
+def test_a_process_that_stands_still_keeps_the_link_from_nobody_for_long(urls: dict[str, str]) -> None:
+    """In PostgreSQL; SQLite and MariaDB know no such limit for one transaction."""
+    ledger = Ledger(urls["postgres"])
+    upgrade(ledger)
+    held, over = threading.Event(), threading.Event()
+
+    def stand_still() -> None:
+        with suppress(Exception), LedgerBoard(ledger).turn("paused"):
+            held.set()
+            over.wait(20)
+
+    thread = threading.Thread(target=stand_still)
+    thread.start()
+    held.wait(10)
+    other = replace(reservation(ledger, "other"), link="paused")
+    deadline = time.monotonic() + 10
+    while other.steps.at(time.monotonic()) == 0 and time.monotonic() < deadline:
+        with suppress(LedgerUnavailable):
+            other.renew()
+
+    assert other.steps.at(time.monotonic()) == int(ROOM)
+    over.set()
+    thread.join()
+    ledger.close()
