@@ -12,11 +12,13 @@ from airflow.sdk import Context
 from airflow_datamove.errors import Cancelled, CopyFailed
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.operators.distcp import DistCpOperator
+from airflow_datamove.operators.fair_share import FairShare
 from airflow_datamove.operators.leased_copies import LeasedCopies, is_from_ledger
 from airflow_datamove.operators.leased_job import LeasedJob
 from airflow_datamove.operators.leave_report import leave_report
 from airflow_datamove.operators.recorded import recorded
 from airflow_datamove.operators.routed_copy import RoutedCopy
+from airflow_datamove.operators.tag import task_of
 from airflow_datamove.quantity import format_rate, format_size, parse_size
 from airflow_datamove.spec.request import CopyRequest
 from airflow_datamove.transfer.options import Route
@@ -112,19 +114,27 @@ class SizeRoutedCopyOperator(DistCpOperator):
         return self._cancelled
 
     def _copy(self, context: Context, request: CopyRequest, decision: RouteDecision | None) -> dict[str, Any]:
+        throttle = Throttle(self.rate(request, distcp=False))
         try:
             report = self.routed().copy(
                 request,
                 decision,
-                Throttle(self.rate(request, distcp=False)),
+                throttle,
                 progress=_Shown(self, context),
                 cancelled=self._cancelled,
+                sharing=self._sharing(context, request, throttle),
             )
         except (CopyFailed, Cancelled) as error:
             if error.report is not None:
                 leave_report(context, error.report, request)
             raise
         return leave_report(context, report, request)
+
+    def _sharing(self, context: Context, request: CopyRequest, throttle: Throttle) -> FairShare | None:
+        if self.limits is None or not self.limits.capacity:
+            return None
+        slots = self.limits.slots(request, distcp=False, lane=self.lane)
+        return FairShare(throttle, self.limits, self.lane, slots, task_of(context))
 
 
 class _Shown:

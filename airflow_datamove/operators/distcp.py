@@ -20,12 +20,13 @@ from airflow_datamove.errors import Cancelled, DistCpFailed, TrackingLost, Verif
 from airflow_datamove.hooks.connections import AirflowConnections
 from airflow_datamove.hooks.failing import failing_as_airflow
 from airflow_datamove.hooks.hadoop import HadoopHook
+from airflow_datamove.operators.fixed_share import job_is_over, reserve_job
 from airflow_datamove.operators.leased_job import LeasedJob
 from airflow_datamove.operators.leave_report import leave_report
 from airflow_datamove.operators.memory import remember, remembered
 from airflow_datamove.operators.patience import find_cluster, having_found_cluster
 from airflow_datamove.operators.rendered import request_values
-from airflow_datamove.operators.tag import tag_of, tag_of_request
+from airflow_datamove.operators.tag import tag_of, tag_of_request, task_of
 from airflow_datamove.operators.yarn_link import YarnApplicationLink
 from airflow_datamove.quantity import format_rate, parse_rate
 from airflow_datamove.scheduling.admission import admit
@@ -151,6 +152,7 @@ class DistCpOperator(BaseOperator):
                 raise TrackingLost(str(event["message"]), remedy="A retry will find the job by its tag")
             leased = self._leased(context)
             if event["state"] == CANCELLED:
+                self._give_back(context)
                 leased.cancelled(str(event["message"]))
             hook = HadoopHook(self.hadoop_conn_id)
             self.application_url = hook.application_url(ref["application_id"])
@@ -223,7 +225,7 @@ class DistCpOperator(BaseOperator):
         job = hook.get_conn()
         find_cluster(job, self._cancelled, first_try=context["ti"].try_number <= 1 and not self._is_from_ledger)
         source = Address.parse(request.source)
-        rate, connections = self.rate(request, distcp=True) or 1, AirflowConnections()
+        rate, connections = self._job_rate(context, request), AirflowConnections()
         files, size = enough_work(1, rate)
         with open_store(source, connections) as store:
             measure = measure_asked(
@@ -247,6 +249,20 @@ class DistCpOperator(BaseOperator):
                 with suppress(TrackingLost):
                     job.kill(self._running[1])
             raise
+
+    def _job_rate(self, context: Context, request: CopyRequest) -> int:
+        """Bytes per second that a job is given: of its slots' rate what is free of the link."""
+        if self.limits is None or not self.limits.capacity:
+            return self.rate(request, distcp=True) or 1
+        return reserve_job(
+            self.limits,
+            self.lane,
+            self.limits.slots(request, distcp=True, lane=self.lane),
+            task_of(context),
+            self._cancelled,
+            request=self._ledger_id,
+            runs=remembered(context, self._tag(context)) is not None,
+        )
 
     def _submit(
         self, context: Context, job: DistCpJob, asked: DistCpRequest, measure: Asked, *, anew: bool = False
@@ -298,6 +314,9 @@ class DistCpOperator(BaseOperator):
                     ref=ref.to_dict(),
                     poll_interval=self.poll_interval,
                     ledger_id=self._ledger_id,
+                    transfer_id=task_of(context).job_id(self._ledger_id)
+                    if self.limits and self.limits.capacity
+                    else "",
                 ),
                 method_name="execute_complete",
                 kwargs={"ref": ref.to_dict(), "reason": reason},
@@ -310,7 +329,13 @@ class DistCpOperator(BaseOperator):
         known = JobRef.from_dict(ref)
         request = self.requested(context)
         asked = self._job_request(context, request, maps=max(1, known.maps), bandwidth=1)
-        return leave_report(context, job.result(known, asked, reason=reason), request)
+        report = leave_report(context, job.result(known, asked, reason=reason), request)
+        self._give_back(context)
+        return report
+
+    def _give_back(self, context: Context) -> None:
+        if self.limits is not None and self.limits.capacity:
+            job_is_over(self.limits, task_of(context).job_id(self._ledger_id))
 
     def _job_request(self, context: Context, request: CopyRequest, maps: int, bandwidth: int) -> DistCpRequest:
         ti = context["ti"]

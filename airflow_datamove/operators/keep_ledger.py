@@ -15,6 +15,7 @@ from airflow_datamove.ledger.estimate import warn_of_late
 from airflow_datamove.ledger.give_back import give_back, live_runs
 from airflow_datamove.ledger.prune import prune
 from airflow_datamove.ledger.runs import ask_for_run, begun, lanes_with_work, stale
+from airflow_datamove.operators.free_transfers import free_transfers
 from airflow_datamove.operators.wake import make_run
 from airflow_datamove.scheduling.leased_runs import lane_dag
 
@@ -45,7 +46,7 @@ class KeepLedgerOperator(BaseOperator):
             self.log.warning("Request %s will miss its deadline", id)
         forgotten = prune(ledger, most=10_000)
         done = {"returned": returned.pending, "dead": returned.dead, "cancelled": returned.cancelled, "called": called}
-        done |= {"late": late, "forgotten": forgotten}
+        done |= {"late": late, "forgotten": forgotten, "transfers": free_transfers(context, ledger)}
         self.log.info("%s", done)
         return done
 

@@ -25,9 +25,11 @@ from airflow_datamove.hooks.ledger import LedgerHook
 from airflow_datamove.ledger.lease import Ended, Lease, Leased
 from airflow_datamove.ledger.runs import ask_for_run, begun, others_wait, wait_again
 from airflow_datamove.ledger.tables import CANCELLED, DONE, FAILED, HANDLED
+from airflow_datamove.operators.fair_share import FairShare
 from airflow_datamove.operators.lease_keeper import LeaseKeeper
 from airflow_datamove.operators.leave_report import REPORT_KEY
 from airflow_datamove.operators.routed_copy import RoutedCopy
+from airflow_datamove.operators.tag import task_of
 from airflow_datamove.operators.wake import make_run
 from airflow_datamove.report import TransferReport
 from airflow_datamove.scheduling.admission import admit
@@ -90,9 +92,9 @@ class LeasedCopies:
         self._ledger = LedgerHook().get_conn()
         self._run_id = str(ti.run_id)
         self._lease = Lease(self._ledger, ti.dag_id, self._run_id, "copy", ti.try_number)
-        self._throttle = Throttle(
-            operator.limits.clamp_slots(1, distcp=False, lane=self._lane) * operator.limits.slot_rate
-        )
+        slots = operator.limits.clamp_slots(1, distcp=False, lane=self._lane)
+        self._throttle = Throttle(slots * operator.limits.slot_rate)
+        self._share = FairShare(self._throttle, operator.limits, self._lane, slots, task_of(context))
         self._works: dict[str, _Work] = {}
         self._handed: list[dict[str, Any]] = []
         self._counts: dict[str, int] = {}
@@ -115,6 +117,7 @@ class LeasedCopies:
                 stores = stack.enter_context(SharedStores())
                 shared = {"connections": RememberedConnections(AirflowConnections()), "opened": stores.open}
                 keeper = stack.enter_context(LeaseKeeper(self._lease, self._ours, self._end_early))
+                stack.enter_context(self._share)  # before the crew: it ends when no byte passes any more
                 crew = stack.enter_context(ThreadPoolExecutor(AT_ONCE, thread_name_prefix="request"))
                 stack.callback(self._stop_all)
                 self._loop(self._operator.routed(**shared), crew, keeper)

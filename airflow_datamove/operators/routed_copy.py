@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from airflow_datamove.address import Address
@@ -75,11 +76,13 @@ class RoutedCopy:
         *,
         progress: Callable[[Progress], None] | None = None,
         cancelled: threading.Event,
+        sharing: AbstractContextManager[object] | None = None,
     ) -> TransferReport:
         """Copies by this process, or lets the service copy.
 
         :param decision: what :meth:`measured` gave.
         :param throttle: the rate to keep to, wherever the bytes pass the link.
+        :param sharing: is entered while bytes pass the link, and sets the throttle's rate.
         :raises CopyFailed: and the others of :func:`~airflow_datamove.transfer.copy.copy`.
         """
         options = options_of(request, threads=self.threads, rate=throttle.rate)
@@ -94,13 +97,19 @@ class RoutedCopy:
             _log.info("Route %s, because %s", decision.route, decision.reason)
             by_service = decision.route is Route.SERVER_SIDE and options.verify is not Verify.READ_BACK
             if by_service and not self.server_side_counts:
-                throttle = Throttle(None)  # the bytes do not pass the link
+                throttle, sharing = Throttle(None), None  # the bytes do not pass the link
+            most = format_rate(throttle.rate) if throttle.rate else "the machine's speed"
             _log.info(
-                "Copying at no more than %s", format_rate(throttle.rate) if throttle.rate else "the machine's speed"
+                "Copying at %s", f"a share of the link, {most} without one" if sharing else f"no more than {most}"
             )
-            return prepared.carry_out(
-                throttle=throttle, route=decision.route, reason=decision.reason, progress=progress, cancelled=cancelled
-            )
+            with sharing or nullcontext():
+                return prepared.carry_out(
+                    throttle=throttle,
+                    route=decision.route,
+                    reason=decision.reason,
+                    progress=progress,
+                    cancelled=cancelled,
+                )
 
     def _refuse_symlinks(self, source: Address, destination: Address) -> None:
         if self.limits is not None and may_have_symlinks(source):

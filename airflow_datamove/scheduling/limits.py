@@ -32,6 +32,9 @@ class Limits:
     distcp_slots: int
     urgent_slots: int
     share: int = 1
+    capacity: str = ""
+    """The link's, as :class:`~airflow_datamove.spec.capacity.Capacity` writes it; empty: running copies do not share
+    it, and each has the rate of its slots."""
     max_queued: int = 100_000
     """Requests that may be pending."""
     threshold: int = 2**30
@@ -92,6 +95,7 @@ def limits_of(name: str, tenant: Tenant, platform: Platform) -> Limits:
         distcp_slots=slots.distcp,
         urgent_slots=slots.urgent,
         share=tenant.share,
+        capacity=str(link.capacity) if link.shares else "",
         max_queued=tenant.max_queued,
         threshold=platform.threshold,
         queue=tenant.hadoop_queue or (platform.hadoop.queue if platform.hadoop else ""),

@@ -28,8 +28,12 @@ class Pool:
 
 
 def slots_of(link: Link) -> LinkSlots:
-    """Cuts a link into slots. Each pool gets one at least; what rounding leaves over goes to the worker."""
-    total = link.capacity // link.slot
+    """Cuts a link into slots. Each pool gets one at least; what rounding leaves over goes to the worker.
+
+    Of a capacity that changes with the time of day it is the smallest: what a slot stands for must hold at any time.
+    What there is beyond it is shared by those who run.
+    """
+    total = link.capacity.smallest // link.slot
     urgent = min(max(1, int(total * link.urgent)), total - 2)
     distcp = min(max(1, int(total * link.distcp)), total - urgent - 1)
     return LinkSlots(worker=total - urgent - distcp, distcp=distcp, urgent=urgent)

@@ -87,6 +87,7 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
         if path[-1:] == ("[key]",) and each["type"] != "extra_forbidden":
             path = path[:-1]  # what is wrong is a mapping's key; pydantic marks that in the location
         cause = each.get("ctx", {}).get("error")
+        path += getattr(cause, "within", ())
         if each["type"] == "extra_forbidden":
             remedy = did_you_mean(path[-1], _fields_at(model, path[:-1]))
             found.append(Problem(path, f"unknown field {_shown(path[-1])}", remedy))

@@ -14,6 +14,7 @@ from airflow_datamove.distcp.job import DistCpJob, JobProgress, JobRef
 from airflow_datamove.errors import DatamoveError
 from airflow_datamove.hooks.connections import FetchedConnections
 from airflow_datamove.quantity import format_size
+from airflow_datamove.triggers.kept_transfer import KeptTransfer
 from airflow_datamove.triggers.request_watch import RequestWatch
 
 CANCELLED = "CANCELLED"
@@ -29,6 +30,7 @@ class DistCpTrigger(BaseTrigger):
     :param ref: :meth:`JobRef.to_dict` of the job.
     :param poll_interval: seconds between two looks; all triggers of one process and cluster look together.
     :param kill_on_cancel: ends the YARN application when a person ends the task.
+    :param transfer_id: the job's part of its link in the ledger, if it has one: it is kept.
     :param ledger_id: the request in the ledger, if it has one: its progress is shown there, and a cancel is heard.
     """
 
@@ -40,6 +42,7 @@ class DistCpTrigger(BaseTrigger):
         poll_interval: float = 2.0,
         kill_on_cancel: bool = True,
         ledger_id: str = "",
+        transfer_id: str = "",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.hadoop_conn_id = hadoop_conn_id
@@ -47,6 +50,7 @@ class DistCpTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.kill_on_cancel = kill_on_cancel
         self.ledger_id = ledger_id
+        self.transfer_id = transfer_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments, from which any triggerer makes this trigger again."""
@@ -58,6 +62,7 @@ class DistCpTrigger(BaseTrigger):
                 "poll_interval": self.poll_interval,
                 "kill_on_cancel": self.kill_on_cancel,
                 "ledger_id": self.ledger_id,
+                "transfer_id": self.transfer_id,
             },
         )
 
@@ -65,6 +70,7 @@ class DistCpTrigger(BaseTrigger):
         """Asks the resource manager, together with all other triggers of this process, until the job has ended."""
         job, ref, shown = await self._job(), JobRef.from_dict(self.ref), None
         watch = await RequestWatch.of(self.ledger_id)
+        kept = await KeptTransfer.of(self.transfer_id)
         try:
             async for progress in follow(job, ref, self.poll_interval):
                 if progress.finished:
@@ -74,6 +80,7 @@ class DistCpTrigger(BaseTrigger):
                     await asyncio.to_thread(job.kill, ref)
                     yield TriggerEvent({"state": CANCELLED, "message": f"{ref.application_id} was killed"})
                     return
+                await kept.keep()
                 if (line := describe(progress)) != shown:
                     self.log.info("%s: %s", ref.application_id, line)
                     shown = line

@@ -229,7 +229,7 @@ def test_files_of_the_chart_stand_in_for_values(tmp_path: Path) -> None:
     assert folder.mistakes == []
     assert sorted(folder.tenants) == sorted(each.name for each in (example / "tenants").iterdir())
     assert folder.platform is not None
-    assert folder.platform.links["interconnect"].capacity == 2 * 2**30, "values go over files"
+    assert folder.platform.links["interconnect"].capacity.smallest == 2 * 2**30, "values go over files"
 
 
 def test_the_schema_is_the_products_own() -> None:

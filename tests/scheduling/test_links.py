@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from airflow_datamove.scheduling.links import pools_of, slots_of
+from airflow_datamove.spec.capacity import Capacity
 from airflow_datamove.spec.platform import Link, Platform
 
 
@@ -21,7 +22,7 @@ def test_the_pools_never_hold_more_than_the_link(
 ) -> None:
     assume(distcp + urgent <= 1)
     capacity = slot * count + int(slot * rest)
-    slots = slots_of(Link(capacity=capacity, slot=slot, distcp=distcp, urgent=urgent))
+    slots = slots_of(Link(capacity=Capacity(((0, capacity),)), slot=slot, distcp=distcp, urgent=urgent))
     assert min(slots.worker, slots.distcp, slots.urgent) >= 1
     assert (slots.worker + slots.distcp + slots.urgent) * slot <= capacity
     assert slots.worker + slots.distcp + slots.urgent == count
@@ -34,3 +35,10 @@ def test_pools_are_named_after_their_link_and_count_deferred_jobs() -> None:
         ("wan.distcp", 12, True),
         ("wan.urgent", 1, False),
     ]
+
+
+def test_slots_are_cut_from_the_smallest_capacity_of_the_day() -> None:
+    capacity = {"08:00-18:00": "400 MiB/s", "otherwise": "4 GiB/s"}
+    links = {"wan": {"capacity": capacity}, "lan": {"capacity": "400 MiB/s"}}
+    platform = Platform.model_validate({"links": links})
+    assert slots_of(platform.links["wan"]) == slots_of(platform.links["lan"])

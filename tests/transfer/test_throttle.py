@@ -76,6 +76,24 @@ def test_a_new_rate_is_felt_by_who_waits() -> None:
     assert clock.now <= 2.1
 
 
+def test_what_is_planned_comes_to_pass_by_itself() -> None:
+    clock = Clock()
+    throttle = Throttle(10, clock=clock, sleep=clock.sleep)
+    throttle.plan([(0.0, 100), (2.0, 20), (6.0, 50)])
+    throttle.take(200)
+    assert 1.9 < clock.now <= 2.001
+    throttle.take(60)
+    assert throttle.rate == 20
+    assert 4.9 < clock.now <= 5.1
+    clock.now = 7.0
+    assert throttle.rate == 50
+    assert throttle.passed == 260
+    throttle.plan([(7.0, 30), (9.0, 1)])
+    throttle.rate = 40
+    clock.now = 10.0
+    assert throttle.rate == 40
+
+
 def test_a_cancel_ends_the_wait() -> None:
     throttle = Throttle(1)
     cancelled = threading.Event()
