@@ -95,7 +95,7 @@ def _lacks_tables(error: DBAPIError) -> bool:
     """In the words of SQLite, PostgreSQL and MariaDB."""
     return bool(
         re.search(
-            r"no such (table|column)|(relation|column) \S+ does not exist|Table \S+ doesn't exist|Unknown column",
+            r"no such (table|column)|has no column|(relation|column) \S+ does not exist|Table \S+ doesn't exist|Unknown column",
             str(error.orig),
         )
     )
