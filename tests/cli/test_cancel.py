@@ -20,8 +20,10 @@ def _away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_job_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def nothing(asked: Asked) -> Answered:
-        body = {"apps": None} if asked.target.startswith("/ws/v1/cluster/apps?") else {}
-        return Answered(200 if body else 404, json.dumps(body).encode(), JSON)
+        if asked.target.startswith("/ws/v1/cluster/apps?"):
+            return Answered(200, json.dumps({"apps": None}).encode(), JSON)
+        unknown = {"RemoteException": {"exception": "NotFoundException", "message": "app not found"}}
+        return Answered(404, json.dumps(unknown).encode(), JSON)
 
     with function_server(nothing) as server:
         extra = {"command": "true", "resource_manager": server.url}
@@ -39,7 +41,7 @@ def test_a_job_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     [
         (["application_1_2", "--hadoop", "cluster"], 1, "no resource manager answers"),
         (["a tag, no", "--hadoop", "cluster"], 2, "cannot be a YARN tag"),
-        (["t"], 2, "--hadoop"),
+        (["application_1_2"], 2, "--hadoop"),
         (["t", "--hadoop", "none"], 1, "there is no connection 'none'"),
     ],
 )
