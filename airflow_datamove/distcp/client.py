@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from airflow_datamove.distcp.failures import explain
 from airflow_datamove.distcp.launcher import Launcher
@@ -50,7 +50,12 @@ class Client:
         return [app for app in apps if not app.ended] + [app for app in reversed(apps) if app.succeeded]
 
     def submit(
-        self, command: Command, tag: str, cancelled: threading.Event | None, disregarded: Collection[str] = ()
+        self,
+        command: Command,
+        tag: str,
+        cancelled: threading.Event | None,
+        disregarded: Collection[str] = (),
+        submitted: Callable[[str], object] | None = None,
     ) -> tuple[str, bool]:
         """Runs the client.
 
@@ -58,6 +63,7 @@ class Client:
         them any more.
 
         :param disregarded: applications of the tag that ended, and whose result will not do.
+        :param submitted: see :meth:`Launcher.run`.
         :return: the application's id, and whether an earlier try's client had been quicker with a job of its own,
             which then is the one that counts.
         :raises DistCpFailed: if the client failed (see :mod:`airflow_datamove.distcp.failures`).
@@ -65,7 +71,7 @@ class Client:
         :raises TrackingLost: if nobody can say whether a job exists.
         """
         try:
-            return self._submit(command, tag, cancelled, disregarded)
+            return self._submit(command, tag, cancelled, disregarded, submitted)
         except DatamoveError:
             raise
         except BaseException:
@@ -73,9 +79,14 @@ class Client:
             raise
 
     def _submit(
-        self, command: Command, tag: str, cancelled: threading.Event | None, disregarded: Collection[str]
+        self,
+        command: Command,
+        tag: str,
+        cancelled: threading.Event | None,
+        disregarded: Collection[str],
+        submitted: Callable[[str], object] | None,
     ) -> tuple[str, bool]:
-        outcome = self._launcher.run(command, cancelled=cancelled)
+        outcome = self._launcher.run(command, cancelled=cancelled, submitted=submitted)
         if outcome.joined:
             return outcome.joined, True
         stopped = cancelled is not None and cancelled.is_set()

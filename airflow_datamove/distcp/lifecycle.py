@@ -30,7 +30,7 @@ from airflow_datamove.stores.connection import Connection, Connections
 
 _log = logging.getLogger(__name__)
 _SECONDS_TO_DIE = 15.0
-# Whoever takes over a job says within this time that it is there; see DistCpJob.lend.
+# Whoever waits for a job says within this time that it is there; see DistCpJob.lend.
 HANDOVER_SECONDS = 30 * 60.0
 LEASE_SECONDS = 6 * 3600.0
 
@@ -97,7 +97,8 @@ class DistCpJob:
     ) -> JobRef:
         """Submits a job, unless one of the same tag runs, or has ended well: that one is joined, whoever submitted it.
 
-        It returns when the client has listed the source and YARN has taken the job.
+        It returns when the client has listed the source and YARN has taken the job, which is lent
+        :data:`HANDOVER_SECONDS` as soon as the client names it: whoever waits for it has to renew that.
 
         :param cancelled: once it is set, the client is killed, and the job if there is one.
         :param anew: do not take the result of a job that has ended.
@@ -106,6 +107,14 @@ class DistCpJob:
         :raises DistCpFailed: if the client failed.
         :raises Cancelled: if that was asked for.
         """
+        ref = self._joined_or_submitted(request, cancelled, anew, earlier)
+        if ref.application_id and not ref.ended:
+            self.lend(ref, HANDOVER_SECONDS)
+        return ref
+
+    def _joined_or_submitted(
+        self, request: DistCpRequest | Prepared, cancelled: threading.Event | None, anew: bool, earlier: JobRef | None
+    ) -> JobRef:
         asked = request.request if isinstance(request, Prepared) else request
         prepared = request if isinstance(request, Prepared) else None
         client = self.client
@@ -132,7 +141,9 @@ class DistCpJob:
         # The listing may have taken long: an earlier try's client may have come to its end meanwhile.
         if there := _first(client.known(asked.tag), disregarded):
             return self._ref(there, asked, prepared, joined=True)
-        application_id, joined = client.submit(prepared.command, asked.tag, cancelled, disregarded)
+        application_id, joined = client.submit(
+            prepared.command, asked.tag, cancelled, disregarded, lambda new: self._lend(new, HANDOVER_SECONDS)
+        )
         ref = self._ref(application_id, asked, prepared, joined=joined)
         if cancelled is not None and cancelled.is_set():
             self.kill(ref)
@@ -146,16 +157,23 @@ class DistCpJob:
         except (NoAnswer, TrackingLost):
             return False
 
-    def lend(self, ref: JobRef, seconds: float) -> None:
+    def lend(self, ref: JobRef, seconds: float) -> bool:
         """Lets YARN end a job by then, unless this is called again: one of which nobody knows any more ends by itself.
 
         It is so if its task ended, or a person ended it, between the submission and the moment at which somebody waits
-        for it, or while no triggerer ran at all. Harmless where YARN is too old for it, and where nobody answers.
+        for it, or while no triggerer ran at all.
+
+        :return: false if YARN was not told: it is too old for it, or nobody answers. Harmless, if it is told later.
         """
+        return self._lend(ref.application_id, seconds)
+
+    def _lend(self, application_id: str, seconds: float) -> bool:
         try:
-            self._manager.end_after(ref.application_id, seconds)
+            self._manager.end_after(application_id, seconds)
         except NoAnswer as error:
-            _log.info("YARN is not told when to end %s: %s", ref.application_id, error)
+            _log.info("YARN is not told when to end %s: %s", application_id, error)
+            return False
+        return True
 
     def poll(self, ref: JobRef) -> JobProgress:
         """How far a job is. One question to YARN, and one to the job's master while it runs.

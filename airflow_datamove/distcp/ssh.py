@@ -7,7 +7,7 @@ import shlex
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,13 @@ class SshLauncher:
                 remedy="Install it there, or correct the connection's extra",
             )
 
-    def run(self, command: Command, *, cancelled: threading.Event | None = None) -> Outcome:
+    def run(
+        self,
+        command: Command,
+        *,
+        cancelled: threading.Event | None = None,
+        submitted: Callable[[str], object] | None = None,
+    ) -> Outcome:
         """See :meth:`Launcher.run`."""
         folder = f"/tmp/datamove-client-{uuid.uuid4().hex}"
         ticket = ticket_of(self._cluster)
@@ -76,7 +82,7 @@ class SshLauncher:
                 channel = transport.open_session()
                 channel.set_combine_stderr(True)
                 channel.exec_command(f"bash {script}")
-            return _follow(channel, cancelled)
+            return _follow(channel, cancelled, submitted)
 
     @contextlib.contextmanager
     def _logged_in(self) -> Iterator[SSHClient]:
@@ -100,11 +106,11 @@ class SshLauncher:
             ) from None
 
 
-def _follow(channel: Channel, cancelled: threading.Event | None) -> Outcome:
+def _follow(channel: Channel, cancelled: threading.Event | None, submitted: Callable[[str], object] | None) -> Outcome:
     """Reads the client's output to its end. If the channel breaks off, nobody knows what the client did before."""
     import paramiko
 
-    transcript, rest = Transcript(), b""
+    transcript, rest = Transcript(submitted), b""
     beaten, ending = time.monotonic(), 0.0
     channel.settimeout(_LOOK)
     try:
@@ -114,6 +120,7 @@ def _follow(channel: Channel, cancelled: threading.Event | None) -> Outcome:
                 *lines, rest = (rest + piece).split(b"\n")
                 for line in [*lines, *([rest] if not piece else [])]:
                     transcript.take(line.decode("utf-8", errors="replace"))
+                transcript.tell()
                 if not piece:
                     break
             except TimeoutError:

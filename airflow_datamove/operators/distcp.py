@@ -13,7 +13,6 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_datamove.address import Address
 from airflow_datamove.distcp.job import DistCpJob, DistCpRequest, JobRef
-from airflow_datamove.distcp.lifecycle import HANDOVER_SECONDS
 from airflow_datamove.distcp.sizing import enough_work, size_job
 from airflow_datamove.distcp.wait import wait_for_end
 from airflow_datamove.errors import Cancelled, DistCpFailed, TrackingLost, VerificationFailed
@@ -270,8 +269,6 @@ class DistCpOperator(BaseOperator):
     ) -> dict[str, Any]:
         """Hands the job over to a trigger, or waits for it here."""
         deferred = self.deferrable and bool(ref.application_id)
-        if deferred:
-            job.lend(ref, HANDOVER_SECONDS)
         if ref.application_id:
             self.application_url = hook.application_url(ref.application_id)
             # Airflow keeps a link when the task has ended; people want it while the job runs.
