@@ -32,6 +32,10 @@ class Client:
     def check(self) -> None:
         """See :meth:`airflow_datamove.distcp.job.DistCpJob.check`."""
         self._launcher.check()
+        self.ping()
+
+    def ping(self) -> None:
+        """See :meth:`airflow_datamove.distcp.job.DistCpJob.ping`."""
         try:
             self._manager.ping()
         except NoAnswer as error:

@@ -71,11 +71,18 @@ class DistCpJob:
         return Client(launcher, self._manager, self._cluster.connection_id)
 
     def check(self) -> None:
-        """Makes sure, within seconds, that there is a client here and a resource manager that answers.
+        """Makes sure, within seconds, that there is a client, and a resource manager that answers.
 
         :raises ClusterUnavailable: if not.
         """
         self.client.check()
+
+    def ping(self) -> None:
+        """Makes sure that the resource manager answers: to join a job, and to wait for one, takes no client.
+
+        :raises ClusterUnavailable: if not.
+        """
+        self.client.ping()
 
     def prepare(self, request: DistCpRequest) -> Prepared:
         """Lists the source and plans the job; see :func:`airflow_datamove.distcp.prepare.prepare`."""
@@ -118,13 +125,13 @@ class DistCpJob:
         asked = request.request if isinstance(request, Prepared) else request
         prepared = request if isinstance(request, Prepared) else None
         client = self.client
-        client.check()
         known = client.known(asked.tag)
         disregarded = {app.id for app in known if app.ended} if anew else set()
         if there := _first(known, disregarded):
             return self._ref(there, asked, prepared, joined=True)
         if earlier is not None and not anew and self._ended_well(earlier):
             return replace(earlier, joined=True, ended=True)
+        client.check()
         prepared = prepared or self.prepare(asked)
         try:
             return self._submit(client, prepared, disregarded, cancelled)

@@ -17,7 +17,7 @@ from airflow_datamove.distcp.launcher import Outcome, Transcript
 from airflow_datamove.distcp.plan import Command
 from airflow_datamove.distcp.tether import BEAT, SECONDS_TO_END
 from airflow_datamove.distcp.ticket import ticket_of
-from airflow_datamove.errors import ClusterUnavailable
+from airflow_datamove.errors import ClusterUnavailable, StoreError
 from airflow_datamove.stores.connection import Connection
 from airflow_datamove.stores.sftp_login import connect
 
@@ -38,10 +38,7 @@ class SshLauncher:
         self._cluster, self._edge = cluster, edge
 
     def check(self) -> None:
-        """See :meth:`Launcher.check`.
-
-        :raises StoreError: if the edge node cannot be reached, or does not let us in.
-        """
+        """See :meth:`Launcher.check`."""
         program = self._cluster.words()[0]
         with self._logged_in() as client, self._speaking():
             _, output, _ = client.exec_command(f"command -v {shlex.quote(program)}", timeout=30)
@@ -86,7 +83,15 @@ class SshLauncher:
 
     @contextlib.contextmanager
     def _logged_in(self) -> Iterator[SSHClient]:
-        client = connect(self._edge)
+        try:
+            client = connect(self._edge)
+        except StoreError as error:
+            # A node that is away for a while, or an account that is locked for a while, ends nobody's job.
+            raise ClusterUnavailable(
+                f"the edge node of connection {self._cluster.connection_id!r}, by ssh connection {self._edge.id!r}:"
+                f" {error.message.replace('SFTP', 'SSH', 1)}",
+                remedy=error.remedy,
+            ) from None
         try:
             yield client
         finally:
