@@ -39,7 +39,7 @@ class Client:
         try:
             self._manager.ping()
         except NoAnswer as error:
-            raise self._unavailable(error) from None
+            raise unavailable(self._cluster, error) from None
 
     def known(self, tag: str) -> list[App]:
         """The jobs of a tag that count: those that run, oldest first; then those that ended well, the last one first.
@@ -50,7 +50,7 @@ class Client:
         try:
             apps = self._manager.tagged([tag])
         except NoAnswer as error:
-            raise self._unavailable(error) from None
+            raise unavailable(self._cluster, error) from None
         return [app for app in apps if not app.ended] + [app for app in reversed(apps) if app.succeeded]
 
     def submit(
@@ -136,8 +136,13 @@ class Client:
             return None
         return [app for app in apps if not app.ended or (app.succeeded and app.id not in disregarded)]
 
-    def _unavailable(self, error: NoAnswer) -> ClusterUnavailable:
-        return ClusterUnavailable(
-            f"no Hadoop cluster answers for connection {self._cluster!r}: {error}",
-            remedy="Start the resource manager, or correct the connection's resource_manager",
-        )
+
+def unavailable(cluster: str, error: NoAnswer) -> ClusterUnavailable:
+    """What a person is told of a resource manager that does not answer.
+
+    :param cluster: its connection's id.
+    """
+    return ClusterUnavailable(
+        f"no Hadoop cluster answers for connection {cluster!r}: {error}",
+        remedy="Start the resource manager, or correct the connection's resource_manager",
+    )

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from airflow_datamove.address import Address
-from airflow_datamove.distcp.client import Client
+from airflow_datamove.distcp.client import Client, unavailable
 from airflow_datamove.distcp.cluster import Cluster
 from airflow_datamove.distcp.debris import sweep, sweep_staging
 from airflow_datamove.distcp.failures import explain
@@ -24,9 +24,10 @@ from airflow_datamove.distcp.ssh import SshLauncher
 from airflow_datamove.distcp.submit import LocalLauncher
 from airflow_datamove.distcp.uri import hadoop_uri
 from airflow_datamove.distcp.yarn import App, ResourceManager, job_id
-from airflow_datamove.errors import Cancelled, ClusterUnavailable, TrackingLost
+from airflow_datamove.errors import Cancelled, TrackingLost
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.connection import Connection, Connections
+from airflow_datamove.stores.registry import open_store
 
 _log = logging.getLogger(__name__)
 _SECONDS_TO_DIE = 15.0
@@ -262,22 +263,30 @@ class DistCpJob:
         ends = [Address.parse(end) for end in (ref.source, ref.destination) if end]
         sweep_staging(staging, ends, self._connections)
 
-    def cancel(self, application_id: str, tag: str, *, destination: Address | None = None) -> list[str]:
+    def cancel(
+        self, application_id: str, tag: str, *, destination: Address | None = None
+    ) -> tuple[list[App], list[App]]:
         """Ends what runs of a tag, or one application, whoever submitted it.
 
-        :param destination: where its temporary files are swept.
-        :return: the ids of those that were killed, which have ended by now.
+        :param destination: where its temporary files are swept; looked at before anything is ended.
+        :return: those that were killed, as they were before that, and those that had ended already; neither, if the
+            resource manager knows none.
         :raises ClusterUnavailable: if the resource manager does not answer.
         :raises TrackingLost: if it stops answering.
+        :raises StoreError: if the destination's store cannot be reached.
         """
+        if destination is not None:
+            with open_store(destination, self._connections) as store:
+                store.exists(destination.path)
         try:
-            found = self._manager.active(tag) if tag else [self._manager.app(application_id)]
+            found = self._manager.tagged([tag]) if tag else [self._manager.app(application_id)]
         except NoAnswer as error:
-            raise ClusterUnavailable(f"no resource manager answers: {error}") from None
-        running = [app.id for app in found if app is not None and not app.ended]
+            raise unavailable(self._cluster.connection_id, error) from None
+        known = [app for app in found if app is not None]
+        running = [app for app in known if not app.ended]
         for each in running:
-            self.kill(JobRef(each, job_id(each), tag, destination=str(destination or "")))
-        return running
+            self.kill(JobRef(each.id, each.job_id, tag, destination=str(destination or "")))
+        return running, [app for app in known if app.ended]
 
     def _staging(self, ref: JobRef) -> list[str]:
         """The job's own folders, which only its master names, and only while it runs."""
