@@ -294,6 +294,7 @@ class DistCpOperator(BaseOperator):
         known = JobRef.from_dict(ref)
         request = self.requested(context)
         asked = self._job_request(context, request, maps=max(1, known.maps), bandwidth=1)
+        _make_sure_it_is(known, asked)
         return leave_report(context, job.result(known, asked, reason=reason), request)
 
     def _job_request(self, context: Context, request: CopyRequest, maps: int, bandwidth: int) -> DistCpRequest:
@@ -310,4 +311,18 @@ class DistCpOperator(BaseOperator):
             bandwidth=bandwidth,
             queue=self.queue,
             properties=dict(self.properties or {}),
+        )
+
+
+def _make_sure_it_is(ref: JobRef, asked: DistCpRequest) -> None:
+    """What a mapped task is given may change while it is deferred: then the job that ended is not this request's.
+
+    :raises TrackingLost: if so; the next try does what is asked for now.
+    """
+    did, wanted = (ref.source, ref.destination, ref.tag), (str(asked.source), str(asked.destination), asked.tag)
+    if did != wanted:
+        raise TrackingLost(
+            f"{ref.application_id or 'the job'} has copied {ref.source} to {ref.destination}; asked for is now"
+            f" {asked.source} to {asked.destination}",
+            remedy="A retry copies that",
         )
