@@ -89,3 +89,11 @@ def test_nothing_is_killed_for_a_destination_that_is_not_there(
 def test_what_cannot_be(arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cancel", *arguments]) == code
     assert words in capsys.readouterr().err
+
+
+def test_a_connection_of_another_type_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ONPREM", json.dumps({"conn_type": "webhdfs", "host": "nn"}))
+    assert main(["cancel", "application_1_2", "--hadoop", "onprem"]) == 2
+    assert "connection 'onprem' is of type 'webhdfs', and not 'hadoop'" in capsys.readouterr().err
