@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from azure.storage.blob import BlobServiceClient
 from sqlalchemy import create_engine, text
 
 from airflow_datamove.client import AirflowApi, Requests
@@ -36,15 +37,19 @@ from airflow_datamove.scheduling.links import pools_of
 from airflow_datamove.scheduling.pools import PoolsApi
 from airflow_datamove.spec.folder import read_model
 from airflow_datamove.spec.platform import Platform
-from benchmarks.measure import Row, WentWrong, say
+from benchmarks.ends import Work, make_files
+from benchmarks.measure import Row, WentWrong, run_measured, say
+from benchmarks.peers import Blob, rclone
 from tests.servers import start
 from tests.servers.process import Process, descendants
 from tests.servers.record import read_record
+from tests.servers.server import Facts
 
 BACKLOG = int(os.environ.get("DATAMOVE_BENCH_BACKLOG", "300000"))
 TENANTS = 20
 SAMPLES = int(os.environ.get("DATAMOVE_BENCH_SAMPLES", "50"))
 RUNS = int(os.environ.get("DATAMOVE_BENCH_ROUNDS", "2"))
+TINY = int(os.environ.get("DATAMOVE_BENCH_TINY", "10000"))
 _BATCH = 10_000
 _PROCESSES = 8
 _PLATFORM = """
@@ -57,7 +62,7 @@ link: disk
 max_lane: urgent
 max_queued: 1000000
 read:  ["file:///%(home)s/"]
-write: ["file:///%(home)s/"]
+write: ["file:///%(home)s/", "abfs://blob@bench/"]
 """
 
 
@@ -84,8 +89,9 @@ class Bench:
 def rows(state: Path) -> list[Row]:
     """Everything; about half an hour."""
     found = _of_the_ledger(state)
-    with _airflow(state) as bench:
-        tiny = _tiny_per_cpu_second(bench)
+    azurite = start("azurite", state)
+    with _airflow(state, azurite) as bench:
+        tiny = [*_tiny_per_cpu_second(bench), _against_rclone(bench, azurite)]
         empty: dict[str, list[float]] = {"cold": [], "follower": []}
         full: dict[str, list[float]] = {"cold": [], "follower": []}
         rates, memory = [], []
@@ -184,7 +190,7 @@ def _lease_some(url: str, number: int, bite: int) -> list[tuple[float, list[str]
 
 
 @contextmanager
-def _airflow(state: Path) -> Iterator[Bench]:
+def _airflow(state: Path, azurite: Facts) -> Iterator[Bench]:
     home = state / "backlog"
     shutil.rmtree(home, ignore_errors=True)
     (home / "in").mkdir(parents=True)
@@ -210,6 +216,9 @@ def _airflow(state: Path) -> Iterator[Bench]:
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(state.resolve() / "airflow/bundles"),
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "AIRFLOW_CONN_DATAMOVE_LEDGER": dsn,
+        "AIRFLOW_CONN_BLOB": json.dumps(
+            {"conn_type": "wasb", "extra": {"connection_string": azurite["connection_string"]}}
+        ),
     }
     airflow = start("airflow", state, env=env, database=dsn)
     api = AirflowApi(airflow["url"], username=airflow["username"], password=airflow["password"])
@@ -291,6 +300,36 @@ def _tiny_per_cpu_second(bench: Bench, many: int = 4000, native: int = 12) -> li
         Row(leased, "per CPU s", round(ours, 2), "a run each", round(peer, 3), round(ratio, 1), 20.0, ratio >= 20),
         Row(leased, "per s", round(wall, 1)),
     ]
+
+
+def _against_rclone(bench: Bench, azurite: Facts) -> Row:
+    """10,000 copies of one small file each, to Azurite: as requests, from the post to the last one's end; and by
+    rclone, which copies the same files in one go."""
+    work = Work("10,000 files of 4 KiB", files=TINY, size=4 * 2**10)
+    folder = make_files(work, bench.home)
+    with BlobServiceClient.from_connection_string(azurite["connection_string"]) as service:
+        service.create_container("bench")
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*.bin"))
+    began = time.monotonic()
+    for at in range(0, len(files), _BATCH):
+        batch = [
+            {"tenant": "t00", "lane": "normal", "source": f"file://{folder}/{each}", "client": "rclone",
+             "destination": f"abfs://blob@bench/ours/{each}"}
+            for each in files[at : at + _BATCH]
+        ]  # fmt: skip
+        bench.requests.submit_many(batch)
+    while count(bench.ledger, Query(clients=["rclone"], states=["pending", "running"])):
+        time.sleep(0.2)
+        if time.monotonic() - began > 900:
+            raise WentWrong("the requests did not end")
+    ours = time.monotonic() - began
+    if (ended := count(bench.ledger, Query(clients=["rclone"]))) != {"done": len(files)}:
+        raise WentWrong(f"not all were copied: {ended}")
+    command = rclone(folder, Blob(azurite, "bench", "rclone"), bench.state, at_once=16)
+    peer = run_measured(command.argv, command.env, bench.state / "rclone.log").wall
+    say(f"{len(files)} requests of a file each {ours:.1f} s, rclone {peer:.1f} s")
+    name = f"{len(files)} requests of one small file each, disk to Azurite"
+    return Row(name, "s", round(ours, 2), "rclone", round(peer, 2), round(peer / ours, 3), 0.5, ours <= 2 * peer)
 
 
 def _processes(bench: Bench) -> Mapping[str, list[Process]]:
