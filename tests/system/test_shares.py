@@ -30,7 +30,7 @@ def test_what_a_task_has_reserved_ends_with_it(driver: Driver) -> None:
             rows = connection.execute(select(transfer).where(transfer.c.run_id == run_id))
             return [(row.task_id, row.rate, bool(row.fixed)) for row in rows if row.fixed]
 
-    job = wait_for(reserved, 120, "a job's reservation")
+    job = wait_for(lambda: reserved() or None, 120, "a job's reservation")
     assert job == [("distcp", 2 * 32 * 2**20, True)]
     assert driver.ended("acme.copy.normal", run_id) == "success"
     assert reserved() == []
