@@ -1,5 +1,10 @@
 """A request by DistCp beside DistCp itself: from end to end, to the job's submission, and in the planner; then what
-waiting for many jobs costs the resource manager, and how soon a retry has joined its job."""
+waiting for many jobs costs the resource manager, and how soon a retry has joined its job.
+
+Both sides run with the same maps, bandwidth and properties, which come from one place (:func:`_options`). What differs
+is what is compared: DistCp lists the source itself; we compare source and destination, write a list, see to it that
+there is one job of a tag, and in the end verify what has arrived. A plain `hadoop distcp` does none of this.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +19,11 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
+from airflow_datamove.distcp.plan import Judge, Settings
 from benchmarks.contest import alone
 from benchmarks.distcp_retry import retry_rows
 from benchmarks.distcp_tracking import tracking_rows
@@ -28,6 +35,8 @@ from tests.servers.stack import clean_environment
 
 SMALL = Work("20 files of 1 MiB", files=20, size=MIB)
 MANY = Work("5,000 files of 1 KiB", files=5_000, size=KIB)
+TREE = Work("100,000 empty files, 1,000 to a directory,", files=100_000, size=0)
+MAPS, BANDWIDTH = 4, 100 * MIB
 ROUNDS = 3
 PLANNED = 1_000_000
 
@@ -45,9 +54,11 @@ def rows(state: Path) -> list[Row]:
         for work in (SMALL, MANY):
             source = make_files(work, state / "data")
             run_measured([str(DATAMOVE), "copy", f"{source}/", _at(work)], env, state / "datamove.log")
+        _make_tree(hadoop, env, state)
         return [
             *_whole(hadoop, env, state),
-            *_until_submitted(hadoop, env, state),
+            *_until_submitted(TREE, hadoop, env, state),
+            *_until_submitted(MANY, hadoop, env, state),
             *_planner(env, state),
             *retry_rows(hadoop, env, state, _at(SMALL)),
             *tracking_rows(hadoop, env, state),
@@ -61,15 +72,15 @@ def _whole(hadoop: Any, env: dict[str, str], state: Path) -> list[Row]:
     name = f"{SMALL.name} from HDFS to HDFS by DistCp, from the request to the report"
 
     def ours() -> Cost:
-        words = ["copy", _at(SMALL), _target(), "--route", "distcp", "--hadoop", "cluster", "--json"]
-        cost = run_measured([str(DATAMOVE), *words], env, state / "datamove.log")
+        words = [sys.executable, "-m", "benchmarks.distcp", "whole", _at(SMALL), _target()]
+        cost = run_measured(words, env, state / "datamove.log")
         report = json.loads(cost.output)
-        if (report["files"], report["route"]) != (SMALL.files, "distcp"):
-            raise WentWrong(f"the report does not say that DistCp copied all: {report}")
+        if (report["files"], report["route"], report["details"]["maps_at_once"]) != (SMALL.files, "distcp", MAPS):
+            raise WentWrong(f"the report does not say that DistCp copied all, by {MAPS} maps: {report}")
         return cost
 
     def theirs() -> Cost:
-        return run_measured(_plain(hadoop, SMALL), env, state / "distcp.log")
+        return run_measured(_plain(hadoop, SMALL, at_once=False), env, state / "distcp.log")
 
     our, their = _in_turns(name, ours, theirs)
     more = statistics.median(our) - statistics.median(their)
@@ -81,16 +92,16 @@ def _whole(hadoop: Any, env: dict[str, str], state: Path) -> list[Row]:
     ]
 
 
-def _until_submitted(hadoop: Any, env: dict[str, str], state: Path) -> list[Row]:
+def _until_submitted(work: Work, hadoop: Any, env: dict[str, str], state: Path) -> list[Row]:
     """From the request to the job's existence."""
-    name = f"{MANY.name} in HDFS, from the request to the job's submission"
+    name = f"{work.name} in HDFS, from the request to the job's submission"
 
     def ours() -> Cost:
-        words = [sys.executable, "-m", "benchmarks.distcp", "submit", _target()]
+        words = [sys.executable, "-m", "benchmarks.distcp", "submit", _at(work), _target()]
         return _alone_on(hadoop, run_measured(words, env, state / "submit.log"))
 
     def theirs() -> Cost:
-        return _alone_on(hadoop, run_measured(_plain(hadoop, MANY, "-async"), env, state / "distcp.log"))
+        return _alone_on(hadoop, run_measured(_plain(hadoop, work, at_once=True), env, state / "distcp.log"))
 
     our, their = _in_turns(name, ours, theirs)
     return [_compared(name, our, their, 1.0)]
@@ -148,10 +159,36 @@ def _compared(name: str, ours: list[float], theirs: list[float], bar: float | No
     return Row(name, "s", round(our, 3), "hadoop distcp", round(their, 3), ratio, reach, ok)
 
 
-def _plain(hadoop: Any, work: Work, *more: str) -> list[str]:
+def _plain(hadoop: Any, work: Work, *, at_once: bool) -> list[str]:
+    """Hadoop's own command.
+
+    :param at_once: it ends with the submission (``-async``), and not with the job.
+    """
     top = hadoop["namenode"]
-    words = ["distcp", *more, "-m", "4", "-overwrite", f"{top}/bench/{work.files}/", f"{top}/out/{uuid.uuid4().hex}/"]
-    return [hadoop["command"], *words]
+    ends = (f"{top}{urlsplit(_at(work)).path}", f"{top}/out/{uuid.uuid4().hex}/")
+    options = [each for each in _options(*ends) if each != "-async" or at_once]
+    return [hadoop["command"], "distcp", *options, *ends]
+
+
+def _options(source: str, target: str) -> tuple[str, ...]:
+    """DistCp's options, as a request's are made; those of our list are no part of them."""
+    name = f"bench-{uuid.uuid4().hex}"
+    return Settings(source, target, name, name, MAPS, BANDWIDTH, Judge.MAP).options({})
+
+
+def _make_tree(hadoop: Any, env: dict[str, str], state: Path) -> None:
+    """Makes the files of :data:`TREE` by Hadoop's own benchmark of name nodes, in a minute or two, as no copy does."""
+    words = ["org.apache.hadoop.hdfs.server.namenode.NNThroughputBenchmark", "-fs", hadoop["namenode"], "-op", "create"]
+    words += ["-threads", "64", "-files", str(TREE.files), "-filesPerDir", "1000", "-close", "-keepResults"]
+    where = urlsplit(_at(TREE)).path.rstrip("/")
+    run_measured([hadoop["command"], *words, "-baseDirName", where], env, state / "tree.log")
+    # It leaves the name node in safe mode.
+    leave = ["org.apache.hadoop.hdfs.tools.DFSAdmin", "-fs", hadoop["namenode"], "-safemode", "leave"]
+    run_measured([hadoop["command"], *leave], env, state / "tree.log")
+    counted = f"{hadoop['webhdfs']}/webhdfs/v1{where}"
+    found = requests.get(counted, params={"op": "GETCONTENTSUMMARY", "user.name": "root"}, timeout=60).json()
+    if (files := found["ContentSummary"]["fileCount"]) != TREE.files:
+        raise WentWrong(f"{where} holds {files} files, and not {TREE.files}")
 
 
 def _at(work: Work) -> str:
@@ -175,10 +212,10 @@ def _cluster(hadoop: Any) -> dict[str, object]:
     }
 
 
-def _one(what: str, address: str) -> None:
+def _one(what: str, address: str, target: str = "") -> None:
     """What is measured as a process of its own."""
     from airflow_datamove.address import Address
-    from airflow_datamove.distcp.job import DistCpJob, DistCpRequest
+    from airflow_datamove.distcp.job import DistCpJob, DistCpRequest, run_to_end
     from airflow_datamove.distcp.prepare import prepare
     from airflow_datamove.stores.connection import EnvironmentConnections
     from airflow_datamove.transfer.options import CopyOptions
@@ -187,15 +224,19 @@ def _one(what: str, address: str) -> None:
     tag = f"bench-{uuid.uuid4().hex}"
     if what == "plan":
         there = Address.parse("file:///tmp/nothing-is-written-there/")
-        request = DistCpRequest(Address.parse(address), there, CopyOptions(), tag, "bench", 4, 100 * MIB)
+        request = DistCpRequest(Address.parse(address), there, CopyOptions(), tag, "bench", MAPS, BANDWIDTH)
         prepared = prepare(request, connections, allow_local=True)
         assert prepared.files == PLANNED
         prepared.close()
         sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}\n")
         return
-    source, destination = Address.parse(_at(MANY)), Address.parse(address)
+    ends = Address.parse(address), Address.parse(target)
+    if what == "whole":
+        report = run_to_end(*ends, connections, hadoop="cluster", maps=MAPS, bandwidth=BANDWIDTH)
+        sys.stdout.write(f"{json.dumps(report.to_dict())}\n")
+        return
     job = DistCpJob(connections.get("cluster"), connections)
-    ref = job.submit(DistCpRequest(source, destination, CopyOptions(), tag, "bench", 4, 100 * MIB))
+    ref = job.submit(DistCpRequest(*ends, CopyOptions(), tag, "bench", MAPS, BANDWIDTH))
     assert ref.application_id
 
 

@@ -12,11 +12,11 @@ from airflow_datamove.cli.request import read_address
 from airflow_datamove.cli.requests_found import add_query, query_of, which_of
 from airflow_datamove.client import Requests
 from airflow_datamove.distcp.lifecycle import DistCpJob
-from airflow_datamove.distcp.options import check_tag
-from airflow_datamove.errors import WrongUse
+from airflow_datamove.errors import DatamoveError, WrongUse
 from airflow_datamove.stores.connection import EnvironmentConnections
 
-_APPLICATION = re.compile(r"application_\d+_\d+")
+_APPLICATION = re.compile(r"application_\d{1,19}_\d{1,9}")
+_TAG = re.compile(r"datamove-[0-9a-f]{32}", re.IGNORECASE)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
@@ -68,13 +68,25 @@ def _requests(arguments: argparse.Namespace) -> int:
 def _jobs(named: str, arguments: argparse.Namespace) -> int:
     connections = EnvironmentConnections()
     destination = read_address(arguments.destination) if arguments.destination else None
-    job = DistCpJob(connections.get(arguments.hadoop), connections)
     by_id = _APPLICATION.fullmatch(named) is not None
-    if not by_id:
-        check_tag(named)
-    ended = job.cancel(*([named, ""] if by_id else ["", named]), destination=destination)
+    if not by_id and not _TAG.fullmatch(named):
+        raise WrongUse(
+            f"{named!r} is neither an application's id nor a job's tag",
+            remedy="Write application_1700000000000_0001, or datamove- and 32 hexadecimal digits",
+        )
+    job = DistCpJob(connections.get(arguments.hadoop), connections)
+    killed, ended = job.cancel(*([named, ""] if by_id else ["", named]), destination=destination)
+    if not killed and not ended:
+        raise DatamoveError(
+            f"the resource manager of connection {arguments.hadoop!r} knows no {named}",
+            remedy="Look for a mistyped digit, or another cluster; it may have ended so long ago that YARN forgot it",
+        )
     if arguments.json:
-        sys.stdout.write(f"{json.dumps({'killed': ended})}\n")
-    else:
-        sys.stdout.write(f"killed {', '.join(ended)}\n" if ended else "nothing runs that could be killed\n")
+        found = {"killed": [app.id for app in killed], "ended": [app.id for app in ended]}
+        sys.stdout.write(f"{json.dumps(found)}\n")
+        return 0
+    for app in killed:
+        sys.stdout.write(f"killed {app.id}\n")
+    for app in ended if not killed else []:
+        sys.stdout.write(f"{app.id} had ended already: {app.final_status}\n")
     return 0

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from airflow_datamove.address import Address
 from airflow_datamove.cli.request import read_address
-from airflow_datamove.errors import WrongUse
-from airflow_datamove.stores.connection import EnvironmentConnections
+from airflow_datamove.errors import Refused, WrongUse
+from airflow_datamove.quantity import counted
+from airflow_datamove.stores.connection import Connections, EnvironmentConnections
 from airflow_datamove.stores.registry import check
 
 
@@ -27,7 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], 
         "--scratch", metavar="ADDRESS", required=True, help="a directory; what is made lies in new ones below it"
     )
     parser.add_argument("--to", metavar="ADDRESS", help="the directory to copy to (that of --scratch)")
-    parser.add_argument("--cases", type=int, default=20, metavar="N", help="how many (20); each is a DistCp job")
+    parser.add_argument("--cases", type=_count, default=20, metavar="N", help="how many (20); each is a DistCp job")
     parser.add_argument("--seed", type=int, help="draws the same cases again")
     parser.set_defaults(run=run)
 
@@ -52,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.connection:
         from airflow_datamove.distcp.job import run_to_end
 
+        _reached_by_distcp(source, destination, connections)
+
         routes["distcp"] = lambda one, other, options: run_to_end(
             one, other, connections, options, hadoop=arguments.connection
         )
@@ -75,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
             nonlocal done
             found = trial.differences(case)
             done += 1
-            sys.stderr.write(f"\r{done} cases")
+            sys.stderr.write(f"\r{counted(done, 'case')}")
             if found:
                 raise _Wrong(case, found)
 
@@ -87,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stdout.write(f"{wrong.case}\n" + "".join(f"  {line}\n" for line in wrong.found))
             return 1
     sys.stderr.write("\n")
-    sys.stdout.write(f"{done} cases by {' and '.join(routes)}: as the path rule says\n")
+    sys.stdout.write(f"{counted(done, 'case')} by {' and '.join(routes)}: as the path rule says\n")
     return 0
 
 
@@ -95,6 +98,24 @@ class _Wrong(Exception):
     def __init__(self, case: object, found: list[str]) -> None:
         super().__init__(*found)
         self.case, self.found = case, found
+
+
+def _count(text: str) -> int:
+    count = int(text) if text.isdecimal() else 0
+    if not count:
+        raise argparse.ArgumentTypeError(f"{text} is no number of cases: write 1 or more")
+    return count
+
+
+def _reached_by_distcp(source: Address, destination: Address, connections: Connections) -> None:
+    """Makes sure of it before anything is made."""
+    from airflow_datamove.distcp.uri import hadoop_uri
+
+    for end in (source, destination):
+        try:
+            hadoop_uri(end, end.path, connections)
+        except Refused as error:
+            raise Refused(error.message, remedy="Leave out --connection, to try the worker alone") from None
 
 
 def _directory(text: str) -> Address:

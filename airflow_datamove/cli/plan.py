@@ -6,10 +6,10 @@ import argparse
 import json
 import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_datamove.cli.request import CopyArguments, add_arguments, read_arguments
-from airflow_datamove.errors import PathConflict
+from airflow_datamove.errors import ClusterUnavailable, PathConflict
 from airflow_datamove.quantity import counted, format_rate, format_size
 from airflow_datamove.stores.contract import Measure
 from airflow_datamove.transfer.copy import prepare_copy
@@ -17,6 +17,9 @@ from airflow_datamove.transfer.options import Route
 from airflow_datamove.transfer.path_rule import Root
 from airflow_datamove.transfer.plan import CopyPlan
 from airflow_datamove.transfer.route import RouteDecision
+
+if TYPE_CHECKING:
+    from airflow_datamove.distcp.job import DistCpJob
 
 _SHOWN = 20
 _HELD = "the destination cannot hold this name"
@@ -27,7 +30,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], 
     parser = subparsers.add_parser(
         "plan",
         help=text,
-        description="Exit code 0: it can be done; 1: something stands in the way, or files would fail.",
+        description="Exit code 0: it can be done; 1: something stands in the way, files would fail, or DistCp is "
+        "needed and its cluster or its client is not there.",
     )
     add_arguments(parser)
     parser.set_defaults(run=run)
@@ -45,11 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
             decision = decision or request.decide(plan.files, plan.bytes, server_side=prepared.server_side)
             found = _found(request, plan, decision)
     sys.stdout.write(f"{json.dumps(found) if arguments.json else _for_people(found)}\n")
-    return 1 if found["conflicts"] or found["would_fail"] else 0
+    return 1 if found["conflicts"] or found["would_fail"] or found.get("cluster") else 0
 
 
 def _by_distcp(request: CopyArguments, decision: RouteDecision, measure: Measure) -> dict[str, Any]:
-    """The plan with the command that ``copy`` would give to Hadoop's client, but for the job's tag and the list."""
+    """The plan with the command that ``copy`` would run, but for the job's tag and the list."""
     from airflow_datamove.distcp.job import DistCpJob, DistCpRequest
     from airflow_datamove.distcp.sizing import DEFAULT_RATE, size_job
 
@@ -57,18 +61,31 @@ def _by_distcp(request: CopyArguments, decision: RouteDecision, measure: Measure
     maps, bandwidth = size_job(measure.files, measure.bytes, 1, request.options.rate or DEFAULT_RATE)
     name = f"datamove {source} -> {destination}"
     asked = DistCpRequest(source, destination, request.options, "datamove-plan", name, maps, bandwidth)
+    job = DistCpJob(request.connections.get(request.hadoop), request.connections)
+    cluster = {"cluster": _missing(job)}
     try:
-        prepared = DistCpJob(request.connections.get(request.hadoop), request.connections).prepare(asked)
+        prepared = job.prepare(asked)
     except PathConflict as error:
-        return _found(request, CopyPlan(Root.DIRECTORY, conflicts=[error.message]), decision)
+        return _found(request, CopyPlan(Root.DIRECTORY, conflicts=[error.message]), decision) | cluster
     try:
-        found = _found(request, prepared.plan, decision)
-        if prepared.command is not None:
-            found |= {"maps": maps, "rate": maps * bandwidth, "command": ["distcp", *prepared.arguments]}
+        found = _found(request, prepared.plan, decision) | cluster
+        if (command := prepared.command) is not None:
+            words = job.cluster.words(str(command.jar or ""))
+            found |= {"maps": maps, "rate": maps * bandwidth, "command": [*words, *command.arguments]}
+            found |= {"jar": str(command.jar or ""), "list": str(command.listing or "")}
             found["minutes"] = round(prepared.bytes / (maps * bandwidth) / 60, 1)
         return found
     finally:
         prepared.close()
+
+
+def _missing(job: DistCpJob) -> str:
+    """What ``copy`` would fail for at once; empty if there is a client, and a resource manager that answers."""
+    try:
+        job.check()
+    except ClusterUnavailable as error:
+        return str(error)
+    return ""
 
 
 def _found(request: CopyArguments, plan: CopyPlan, decision: RouteDecision) -> dict[str, Any]:
@@ -99,10 +116,15 @@ def _for_people(found: dict[str, Any]) -> str:
         f"{'left out':<12}{counted(found['special'], 'symlink or special file', 'symlinks and special files')}",
         f"{'route':<12}{found['route']} ({found['reason']})",
     ]
+    if "cluster" in found:
+        lines.append(f"{'cluster':<12}{found['cluster'] or 'answers, and its client is there'}")
     if "command" in found:
         lines.append(f"{'maps':<12}{found['maps']} at once, {format_rate(found['rate'])} together")
         lines.append(f"{'minutes':<12}{found['minutes']} at that rate, besides the job's start")
         lines.append(f"{'command':<12}{shlex.join(found['command'])}")
+        if found["list"]:
+            by_hand = "shown, and not to be run: its list is gone with this plan, its tag is not a job's"
+            lines.append(f"{'':<12}{by_hand}; HADOOP_CLASSPATH is {found['jar']}")
     lines += _some("would fail", found["failures"], found["would_fail"])
     lines += _some("conflict", found["conflicts"], len(found["conflicts"]))
     return "\n".join(line.replace("\n", "\\n") for line in lines)

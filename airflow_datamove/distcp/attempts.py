@@ -28,6 +28,6 @@ def failed_attempts(rest: Rest, job: str) -> list[str]:
 
 
 def _list(rest: Rest, path: str, outer: str, inner: str) -> list[dict[str, Any]]:
-    answer = rest.get(path)
+    answer = rest.find(path)
     found = answer.get(outer) if isinstance(answer, dict) else None
     return many(found.get(inner) if isinstance(found, dict) else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from airflow_datamove.distcp.failures import explain
 from airflow_datamove.distcp.launcher import Launcher
@@ -32,10 +32,14 @@ class Client:
     def check(self) -> None:
         """See :meth:`airflow_datamove.distcp.job.DistCpJob.check`."""
         self._launcher.check()
+        self.ping()
+
+    def ping(self) -> None:
+        """See :meth:`airflow_datamove.distcp.job.DistCpJob.ping`."""
         try:
             self._manager.ping()
         except NoAnswer as error:
-            raise self._unavailable(error) from None
+            raise unavailable(self._cluster, error) from None
 
     def known(self, tag: str) -> list[App]:
         """The jobs of a tag that count: those that run, oldest first; then those that ended well, the last one first.
@@ -46,11 +50,16 @@ class Client:
         try:
             apps = self._manager.tagged([tag])
         except NoAnswer as error:
-            raise self._unavailable(error) from None
+            raise unavailable(self._cluster, error) from None
         return [app for app in apps if not app.ended] + [app for app in reversed(apps) if app.succeeded]
 
     def submit(
-        self, command: Command, tag: str, cancelled: threading.Event | None, disregarded: Collection[str] = ()
+        self,
+        command: Command,
+        tag: str,
+        cancelled: threading.Event | None,
+        disregarded: Collection[str] = (),
+        submitted: Callable[[str], object] | None = None,
     ) -> tuple[str, bool]:
         """Runs the client.
 
@@ -58,6 +67,7 @@ class Client:
         them any more.
 
         :param disregarded: applications of the tag that ended, and whose result will not do.
+        :param submitted: see :meth:`Launcher.run`.
         :return: the application's id, and whether an earlier try's client had been quicker with a job of its own,
             which then is the one that counts.
         :raises DistCpFailed: if the client failed (see :mod:`airflow_datamove.distcp.failures`).
@@ -65,7 +75,7 @@ class Client:
         :raises TrackingLost: if nobody can say whether a job exists.
         """
         try:
-            return self._submit(command, tag, cancelled, disregarded)
+            return self._submit(command, tag, cancelled, disregarded, submitted)
         except DatamoveError:
             raise
         except BaseException:
@@ -73,9 +83,14 @@ class Client:
             raise
 
     def _submit(
-        self, command: Command, tag: str, cancelled: threading.Event | None, disregarded: Collection[str]
+        self,
+        command: Command,
+        tag: str,
+        cancelled: threading.Event | None,
+        disregarded: Collection[str],
+        submitted: Callable[[str], object] | None,
     ) -> tuple[str, bool]:
-        outcome = self._launcher.run(command, cancelled=cancelled)
+        outcome = self._launcher.run(command, cancelled=cancelled, submitted=submitted)
         if outcome.joined:
             return outcome.joined, True
         stopped = cancelled is not None and cancelled.is_set()
@@ -121,8 +136,13 @@ class Client:
             return None
         return [app for app in apps if not app.ended or (app.succeeded and app.id not in disregarded)]
 
-    def _unavailable(self, error: NoAnswer) -> ClusterUnavailable:
-        return ClusterUnavailable(
-            f"no Hadoop cluster answers for connection {self._cluster!r}: {error}",
-            remedy="Start the resource manager, or correct the connection's resource_manager",
-        )
+
+def unavailable(cluster: str, error: NoAnswer) -> ClusterUnavailable:
+    """What a person is told of a resource manager that does not answer.
+
+    :param cluster: its connection's id.
+    """
+    return ClusterUnavailable(
+        f"no Hadoop cluster answers for connection {cluster!r}: {error}",
+        remedy="Start the resource manager, or correct the connection's resource_manager",
+    )

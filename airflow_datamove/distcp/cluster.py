@@ -50,10 +50,16 @@ class Cluster:
         commas), ``queue``, ``ssh_conn_id``; for a secure cluster ``principal`` and ``keytab``, or ``kerberos`` alone
         where a ticket cache is kept; ``verify`` (false, or a file of certificates).
 
-        :raises WrongUse: if the resource manager or the client is missing, or a keytab's principal.
+        :raises WrongUse: if it is of another type; if the resource manager or the client is missing, or a keytab's
+            principal.
         """
         values = {key: str(value).strip() for key, value in connection.extra.items() if value is not None}
         managers = _urls(values.get("resource_manager", ""))
+        if not managers and connection.type != "hadoop":
+            raise WrongUse(
+                f"connection {connection.id!r} is of type {connection.type!r}, and not 'hadoop'",
+                remedy="Name the connection of a cluster that runs DistCp",
+            )
         if not managers:
             raise WrongUse(
                 f"connection {connection.id!r} names no resource manager",

@@ -12,7 +12,7 @@ from airflow_datamove.address import Address
 from airflow_datamove.distcp.uri import hadoop_uri
 from airflow_datamove.errors import DatamoveError
 from airflow_datamove.stores.connection import Connections
-from airflow_datamove.stores.contract import Kind
+from airflow_datamove.stores.contract import Kind, Store
 from airflow_datamove.stores.registry import open_store
 
 _log = logging.getLogger(__name__)
@@ -29,20 +29,30 @@ def temporary_prefix(job_id: str) -> str:
 def sweep(destination: Address, job_id: str, connections: Connections) -> int:
     """Deletes a job's temporary files: in the destination (a directory's) and beside it (a lone file's).
 
-    :return: how many. What cannot be listed or deleted is left and logged: the job is over all the same.
+    :return: how many. What cannot be reached, listed or deleted is left and logged: the job is over all the same.
     """
-    prefix = temporary_prefix(job_id)
-    base = destination.path.rstrip("/")
-    swept = 0
-    with open_store(destination, connections) as store:
-        for directory in dict.fromkeys((base or "/", base.rpartition("/")[0] or "/")):
-            try:
-                for entry in itertools.islice(store.list(directory), _MOST_ENTRIES):
-                    if entry.kind is Kind.FILE and entry.name.startswith(prefix):
-                        store.delete(entry.path)
-                        swept += 1
-            except DatamoveError as error:
-                _log.info("Looking for what job %s left in %s: %s", job_id, directory, error)
+    try:
+        with open_store(destination, connections) as store:
+            return sum(_sweep(store, directory, job_id) for directory in _places(destination.path))
+    except DatamoveError as error:
+        _log.warning("What job %s left at %s is not swept: %s", job_id, destination, error)
+        return 0
+
+
+def _places(path: str) -> list[str]:
+    base = path.rstrip("/")
+    return list(dict.fromkeys((base or "/", base.rpartition("/")[0] or "/")))
+
+
+def _sweep(store: Store, directory: str, job_id: str) -> int:
+    prefix, swept = temporary_prefix(job_id), 0
+    try:
+        for entry in itertools.islice(store.list(directory), _MOST_ENTRIES):
+            if entry.kind is Kind.FILE and entry.name.startswith(prefix):
+                store.delete(entry.path)
+                swept += 1
+    except DatamoveError as error:
+        _log.info("Looking for what job %s left in %s: %s", job_id, directory, error)
     return swept
 
 

@@ -9,7 +9,8 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
-from airflow_datamove.distcp.lifecycle import LEASE_SECONDS, DistCpJob
+from airflow_datamove.distcp.lease import Lease
+from airflow_datamove.distcp.lifecycle import DistCpJob
 from airflow_datamove.distcp.lookout import lookout_of
 from airflow_datamove.distcp.progress import JobProgress, JobRef
 from airflow_datamove.distcp.rest import NoAnswer
@@ -22,9 +23,6 @@ _SECONDS_OF_PATIENCE = 600.0
 _LEAST_SECONDS_BETWEEN_DETAILS, _SECONDS_BETWEEN_DETAILS = 4.0, 40.0
 _SECONDS_A_JOB = 0.2
 """Of few jobs they are asked more often: from two hundred on every forty seconds."""
-_SECONDS_BETWEEN_LEASES = 3600.0
-# The submitter has lent half an hour. When a triggerer starts, its hundreds of jobs must not renew theirs together.
-_SECONDS_TO_FIRST_LEASE = 300.0
 
 # A master that hangs holds a thread for seconds; the poll has one of its own.
 _threads = ThreadPoolExecutor(4, thread_name_prefix="distcp-details")
@@ -33,7 +31,7 @@ _threads = ThreadPoolExecutor(4, thread_name_prefix="distcp-details")
 async def follow(job: DistCpJob, ref: JobRef, every: float) -> AsyncIterator[JobProgress]:
     """How far a job is, again and again; the last one says that it has ended.
 
-    While it is followed the job's lease is renewed (:meth:`DistCpJob.lend`), and what fails in it is logged.
+    While it is followed the job's lease is renewed, and what fails in it is logged.
 
     :param every: seconds between two looks, about.
     :raises TrackingLost: if nobody has known of it for ten minutes.
@@ -70,7 +68,7 @@ class _Details:
         # Hundreds of triggers that begin together, when a triggerer starts, must not ask together.
         self._began, self._share = time.monotonic(), random.uniform(0.05, 1.0)
         self._next = 0.0
-        self._lease = self._began + random.uniform(0, _SECONDS_TO_FIRST_LEASE)
+        self._lease = Lease(job, ref)
         self._told = ""
 
     async def look(self, app: App, jobs: int) -> None:
@@ -89,9 +87,7 @@ class _Details:
             _log.warning("Tried again: %s", trouble)
 
     def _ask(self, app: App) -> str:
-        if time.monotonic() >= self._lease:
-            self._lease = time.monotonic() + _SECONDS_BETWEEN_LEASES
-            self._job.lend(self._ref, LEASE_SECONDS)
+        self._lease.renew()
         if app.state != "RUNNING":
             return ""
         self.bytes_done = self._job.bytes_done(self._ref, app)

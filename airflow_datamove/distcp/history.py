@@ -28,13 +28,13 @@ class HistoryServer:
 
     def counters(self, job_id: str) -> Counters:
         """A job's counters; empty if it is not known here (yet)."""
-        return Counters(self._rest.get(f"{_JOBS}/{job_id}/counters"))
+        return Counters(self._rest.find(f"{_JOBS}/{job_id}/counters"))
 
     def maps(self, job_id: str) -> int:
         """How many map tasks the job had."""
         return int(self._job(job_id).get("mapsTotal") or 0)
 
     def _job(self, job_id: str) -> dict[str, Any]:
-        answer = self._rest.get(f"{_JOBS}/{job_id}")
+        answer = self._rest.find(f"{_JOBS}/{job_id}")
         found = answer.get("job") if isinstance(answer, dict) else None
         return found if isinstance(found, dict) else {}

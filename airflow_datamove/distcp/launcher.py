@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,19 +45,31 @@ class Launcher(Protocol):
         :raises ClusterUnavailable: if not.
         """
 
-    def run(self, command: Command, *, cancelled: threading.Event | None = None) -> Outcome:
+    def run(
+        self,
+        command: Command,
+        *,
+        cancelled: threading.Event | None = None,
+        submitted: Callable[[str], object] | None = None,
+    ) -> Outcome:
         """Runs the client to its end, which is when the job is submitted. It never outlives this process.
 
         :param cancelled: once it is set, the client is ended with all that it started.
+        :param submitted: called on this thread as soon as the client names the application that it has submitted, while
+            it still runs; it may take seconds.
         :raises ClusterUnavailable: if it cannot be started.
         :raises Refused: if a name cannot be given to it.
         """
 
 
 class Transcript:
-    """A client's output, of which what matters is kept."""
+    """A client's output, of which what matters is kept.
 
-    def __init__(self) -> None:
+    :param submitted: see :meth:`Launcher.run`.
+    """
+
+    def __init__(self, submitted: Callable[[str], object] | None = None) -> None:
+        self._submitted = submitted
         self._application_id = self._joined = ""
         self._lines: collections.deque[str] = collections.deque(maxlen=_LINES_KEPT)
 
@@ -69,6 +82,12 @@ class Transcript:
             self._application_id = f"application_{match[1]}"
         elif match := _JOINED.search(line):
             self._joined = match[1]
+
+    def tell(self) -> None:
+        """Tells of the application, once, if the client has named it."""
+        if self._application_id and self._submitted is not None:
+            submitted, self._submitted = self._submitted, None
+            submitted(self._application_id)
 
     def outcome(self, code: int | None) -> Outcome:
         """What became of the client, which ended with this code."""

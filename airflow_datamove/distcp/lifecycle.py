@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from airflow_datamove.address import Address
-from airflow_datamove.distcp.client import Client
+from airflow_datamove.distcp.client import Client, unavailable
 from airflow_datamove.distcp.cluster import Cluster
 from airflow_datamove.distcp.debris import sweep, sweep_staging
 from airflow_datamove.distcp.failures import explain
@@ -24,13 +24,14 @@ from airflow_datamove.distcp.ssh import SshLauncher
 from airflow_datamove.distcp.submit import LocalLauncher
 from airflow_datamove.distcp.uri import hadoop_uri
 from airflow_datamove.distcp.yarn import App, ResourceManager, job_id
-from airflow_datamove.errors import Cancelled, ClusterUnavailable, TrackingLost
+from airflow_datamove.errors import Cancelled, TrackingLost
 from airflow_datamove.report import TransferReport
 from airflow_datamove.stores.connection import Connection, Connections
+from airflow_datamove.stores.registry import open_store
 
 _log = logging.getLogger(__name__)
 _SECONDS_TO_DIE = 15.0
-# Whoever takes over a job says within this time that it is there; see DistCpJob.lend.
+# Whoever waits for a job says within this time that it is there; see DistCpJob.lend.
 HANDOVER_SECONDS = 30 * 60.0
 LEASE_SECONDS = 6 * 3600.0
 
@@ -71,11 +72,18 @@ class DistCpJob:
         return Client(launcher, self._manager, self._cluster.connection_id)
 
     def check(self) -> None:
-        """Makes sure, within seconds, that there is a client here and a resource manager that answers.
+        """Makes sure, within seconds, that there is a client, and a resource manager that answers.
 
         :raises ClusterUnavailable: if not.
         """
         self.client.check()
+
+    def ping(self) -> None:
+        """Makes sure that the resource manager answers: to join a job, and to wait for one, takes no client.
+
+        :raises ClusterUnavailable: if not.
+        """
+        self.client.ping()
 
     def prepare(self, request: DistCpRequest) -> Prepared:
         """Lists the source and plans the job; see :func:`airflow_datamove.distcp.prepare.prepare`."""
@@ -97,7 +105,8 @@ class DistCpJob:
     ) -> JobRef:
         """Submits a job, unless one of the same tag runs, or has ended well: that one is joined, whoever submitted it.
 
-        It returns when the client has listed the source and YARN has taken the job.
+        It returns when the client has listed the source and YARN has taken the job, which is lent
+        :data:`HANDOVER_SECONDS` as soon as the client names it: whoever waits for it has to renew that.
 
         :param cancelled: once it is set, the client is killed, and the job if there is one.
         :param anew: do not take the result of a job that has ended.
@@ -106,16 +115,24 @@ class DistCpJob:
         :raises DistCpFailed: if the client failed.
         :raises Cancelled: if that was asked for.
         """
+        ref = self._joined_or_submitted(request, cancelled, anew, earlier)
+        if ref.application_id and not ref.ended:
+            self.lend(ref, HANDOVER_SECONDS)
+        return ref
+
+    def _joined_or_submitted(
+        self, request: DistCpRequest | Prepared, cancelled: threading.Event | None, anew: bool, earlier: JobRef | None
+    ) -> JobRef:
         asked = request.request if isinstance(request, Prepared) else request
         prepared = request if isinstance(request, Prepared) else None
         client = self.client
-        client.check()
         known = client.known(asked.tag)
         disregarded = {app.id for app in known if app.ended} if anew else set()
         if there := _first(known, disregarded):
             return self._ref(there, asked, prepared, joined=True)
         if earlier is not None and not anew and self._ended_well(earlier):
             return replace(earlier, joined=True, ended=True)
+        client.check()
         prepared = prepared or self.prepare(asked)
         try:
             return self._submit(client, prepared, disregarded, cancelled)
@@ -132,7 +149,9 @@ class DistCpJob:
         # The listing may have taken long: an earlier try's client may have come to its end meanwhile.
         if there := _first(client.known(asked.tag), disregarded):
             return self._ref(there, asked, prepared, joined=True)
-        application_id, joined = client.submit(prepared.command, asked.tag, cancelled, disregarded)
+        application_id, joined = client.submit(
+            prepared.command, asked.tag, cancelled, disregarded, lambda new: self._lend(new, HANDOVER_SECONDS)
+        )
         ref = self._ref(application_id, asked, prepared, joined=joined)
         if cancelled is not None and cancelled.is_set():
             self.kill(ref)
@@ -146,16 +165,23 @@ class DistCpJob:
         except (NoAnswer, TrackingLost):
             return False
 
-    def lend(self, ref: JobRef, seconds: float) -> None:
+    def lend(self, ref: JobRef, seconds: float) -> bool:
         """Lets YARN end a job by then, unless this is called again: one of which nobody knows any more ends by itself.
 
         It is so if its task ended, or a person ended it, between the submission and the moment at which somebody waits
-        for it, or while no triggerer ran at all. Harmless where YARN is too old for it, and where nobody answers.
+        for it, or while no triggerer ran at all.
+
+        :return: false if YARN was not told: it is too old for it, or nobody answers. Harmless, if it is told later.
         """
+        return self._lend(ref.application_id, seconds)
+
+    def _lend(self, application_id: str, seconds: float) -> bool:
         try:
-            self._manager.end_after(ref.application_id, seconds)
+            self._manager.end_after(application_id, seconds)
         except NoAnswer as error:
-            _log.info("YARN is not told when to end %s: %s", ref.application_id, error)
+            _log.info("YARN is not told when to end %s: %s", application_id, error)
+            return False
+        return True
 
     def poll(self, ref: JobRef) -> JobProgress:
         """How far a job is. One question to YARN, and one to the job's master while it runs.
@@ -237,22 +263,30 @@ class DistCpJob:
         ends = [Address.parse(end) for end in (ref.source, ref.destination) if end]
         sweep_staging(staging, ends, self._connections)
 
-    def cancel(self, application_id: str, tag: str, *, destination: Address | None = None) -> list[str]:
+    def cancel(
+        self, application_id: str, tag: str, *, destination: Address | None = None
+    ) -> tuple[list[App], list[App]]:
         """Ends what runs of a tag, or one application, whoever submitted it.
 
-        :param destination: where its temporary files are swept.
-        :return: the ids of those that were killed, which have ended by now.
+        :param destination: where its temporary files are swept; looked at before anything is ended.
+        :return: those that were killed, as they were before that, and those that had ended already; neither, if the
+            resource manager knows none.
         :raises ClusterUnavailable: if the resource manager does not answer.
         :raises TrackingLost: if it stops answering.
+        :raises StoreError: if the destination's store cannot be reached.
         """
+        if destination is not None:
+            with open_store(destination, self._connections) as store:
+                store.exists(destination.path)
         try:
-            found = self._manager.active(tag) if tag else [self._manager.app(application_id)]
+            found = self._manager.tagged([tag]) if tag else [self._manager.app(application_id)]
         except NoAnswer as error:
-            raise ClusterUnavailable(f"no resource manager answers: {error}") from None
-        running = [app.id for app in found if app is not None and not app.ended]
+            raise unavailable(self._cluster.connection_id, error) from None
+        known = [app for app in found if app is not None]
+        running = [app for app in known if not app.ended]
         for each in running:
-            self.kill(JobRef(each, job_id(each), tag, destination=str(destination or "")))
-        return running
+            self.kill(JobRef(each.id, each.job_id, tag, destination=str(destination or "")))
+        return running, [app for app in known if app.ended]
 
     def _staging(self, ref: JobRef) -> list[str]:
         """The job's own folders, which only its master names, and only while it runs."""

@@ -12,18 +12,15 @@ from airflow_datamove.errors import Refused, WrongUse
 from airflow_datamove.transfer.options import CopyOptions
 
 _WHOLE = re.compile(r"\d{1,12}")
+_COUNT = re.compile(r"[1-9]\d{0,3}")
+_SIZE = re.compile(r"\d{1,12}[KMG]?")
 _TRUTH = re.compile(r"true|false")
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,200}")
 _TAG = re.compile(r"[!-+\--~]{1,100}")
 _SECRET = re.compile(r"key|secret|password|token|credential", re.IGNORECASE)
 
-ALLOWED: Mapping[str, re.Pattern[str]] = {
-    "dfs.blocksize": _WHOLE,
-    "dfs.checksum.combine.mode": re.compile("COMPOSITE_CRC|MD5MD5CRC"),
-    "dfs.client.use.datanode.hostname": _TRUTH,
-    "dfs.replication": re.compile(r"[1-9]\d{0,2}"),
+_JOB: Mapping[str, re.Pattern[str]] = {
     "distcp.update.modification.time": _TRUTH,
-    "fs.gs.checksum.type": re.compile("CRC32C|NONE"),
     "mapreduce.job.node-label-expression": _NAME,
     "mapreduce.job.priority": re.compile("VERY_LOW|LOW|NORMAL|HIGH|VERY_HIGH"),
     "mapreduce.job.queuename": _NAME,
@@ -34,7 +31,36 @@ ALLOWED: Mapping[str, re.Pattern[str]] = {
     "mapreduce.task.timeout": _WHOLE,
     "yarn.app.mapreduce.am.resource.mb": _WHOLE,
 }
-"""The ``-D`` properties that a request may set, and how their values look."""
+_HDFS: Mapping[str, re.Pattern[str]] = {
+    "dfs.blocksize": _WHOLE,
+    "dfs.checksum.combine.mode": re.compile("COMPOSITE_CRC|MD5MD5CRC"),
+    "dfs.client.use.datanode.hostname": _TRUTH,
+    "dfs.replication": re.compile(r"[1-9]\d{0,2}"),
+}
+_GS: Mapping[str, re.Pattern[str]] = {
+    "fs.gs.checksum.type": re.compile("CRC32C|NONE"),
+    "fs.gs.inputstream.fadvise": re.compile("AUTO|RANDOM|SEQUENTIAL"),
+    "fs.gs.outputstream.upload.chunk.size": _WHOLE,
+}
+_S3A: Mapping[str, re.Pattern[str]] = {
+    "fs.s3a.connection.maximum": _COUNT,
+    "fs.s3a.create.storage.class": re.compile("[a-z_]{1,40}"),
+    "fs.s3a.fast.upload.active.blocks": _COUNT,
+    "fs.s3a.fast.upload.buffer": re.compile("disk|array|bytebuffer"),
+    "fs.s3a.multipart.size": _SIZE,
+    "fs.s3a.threads.max": _COUNT,
+}
+_ABFS: Mapping[str, re.Pattern[str]] = {
+    "fs.azure.read.request.size": _WHOLE,
+    "fs.azure.write.max.concurrent.requests": _COUNT,
+    "fs.azure.write.request.size": _WHOLE,
+}
+
+ALLOWED: Mapping[str, re.Pattern[str]] = {**_JOB, **_HDFS, **_GS, **_S3A, **_ABFS}
+"""The ``-D`` properties that a request may set, and how their values look: those of the job itself (MapReduce, YARN,
+DistCp), and for each store what a cluster's own configuration cannot know of a single copy, such as part sizes,
+buffers, replication and storage class. One list for all requests, because a property of a store that a job does not
+touch does nothing. Of no store: endpoints, proxies and credentials, which would send the cluster's keys elsewhere."""
 
 _OURS = {
     "mapreduce.job.name": "name",

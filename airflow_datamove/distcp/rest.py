@@ -49,27 +49,35 @@ class Rest:
         self._parameters = {"user.name": self._access.user} if self._access.user else {}
         self._proofs: dict[str, Proof] = {}
 
-    def get(self, path: str, **parameters: str) -> Any | None:
-        """The JSON at ``path``; ``None`` if the daemon answers that there is no such thing, or that it has moved on.
+    def get(self, path: str, **parameters: str) -> Any:
+        """The JSON at ``path``.
 
-        :raises NoAnswer: if no address gives an answer.
+        :raises NoAnswer: if no address gives it. A redirect, a page for people or a 404 says nothing of a job: it may
+            be a gateway's, a login page's, or another daemon's.
         """
-        response = self._ask("GET", path, parameters)
-        return response.json() if response is not None and _is_json(response) else None
+        status, answer = self._ask("GET", path, parameters)
+        if status == 404:
+            raise NoAnswer(f"there is no {path}")
+        return answer
 
-    def put(self, path: str, body: dict[str, Any]) -> tuple[int, Any | None]:
-        """Status and JSON of a PUT; status 404 if there is no such thing.
+    def find(self, path: str) -> Any | None:
+        """The JSON at ``path``; ``None`` if the daemon itself says that it does not know the thing that this names.
 
-        :raises NoAnswer: if no address gives an answer.
+        :raises NoAnswer: as :meth:`get` does.
         """
-        response = self._ask("PUT", path, {}, body)
-        if response is None:
-            return 404, None
-        return response.status_code, response.json() if _is_json(response) else None
+        status, answer = self._ask("GET", path, {})
+        return None if status == 404 else answer
+
+    def put(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """Status and JSON of a PUT; status 404 if the daemon itself says that it does not know the thing.
+
+        :raises NoAnswer: as :meth:`get` does.
+        """
+        return self._ask("PUT", path, {}, body)
 
     def _ask(
         self, method: str, path: str, parameters: dict[str, str], body: dict[str, Any] | None = None
-    ) -> requests.Response | None:
+    ) -> tuple[int, Any]:
         problems = []
         waiting = list(self._urls)
         asked: set[str] = set()
@@ -90,13 +98,11 @@ class Rest:
                 problems.append(f"{url} is on standby")
                 # What is configured is reachable from here; what a daemon writes into a redirect may not be.
                 waiting.append(elsewhere)
-            elif response.status_code == 404 or response.is_redirect:
-                return None
-            elif response.status_code >= 400:
-                problems.append(f"{url} answers {response.status_code} {_reason(response)}".rstrip())
+            elif trouble := _trouble(response):
+                problems.append(f"{url} {trouble}")
             else:
                 self._prefer(url)
-                return response
+                return response.status_code, response.json()
         raise NoAnswer("; ".join(problems) or "no address is configured")
 
     def _send(
@@ -146,12 +152,29 @@ def _active_instead(response: requests.Response, path: str) -> str | None:
     return f"{parts.scheme}://{parts.netloc}" if same_question else None
 
 
-def _is_json(response: requests.Response) -> bool:
-    return "json" in response.headers.get("Content-Type", "") and bool(response.content)
+def _trouble(response: requests.Response) -> str:
+    """Why this is no answer of a daemon of Hadoop's; empty if it is one."""
+    if response.is_redirect:
+        # Its query may hold what is nobody's business.
+        return f"redirects to {urlsplit(response.headers['Location']).netloc or 'another page'}, as a login page does"
+    status, exception = response.status_code, _exception(response)
+    if status >= 400 and not (status == 404 and exception.get("exception") == "NotFoundException"):
+        reason = str(exception.get("message") or response.reason or "")[:300]
+        return f"answers {status} {reason}".rstrip() + (", and not as Hadoop does" if status == 404 else "")
+    return "" if _json(response) is not None else f"answers {status} with no JSON, which is not as Hadoop does"
 
 
-def _reason(response: requests.Response) -> str:
+def _exception(response: requests.Response) -> dict[str, Any]:
+    """What a daemon says of an error (``RemoteExceptionData``); empty if it is not a daemon who speaks."""
+    answer = _json(response)
+    found = answer.get("RemoteException") if isinstance(answer, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _json(response: requests.Response) -> Any:
+    if "json" not in response.headers.get("Content-Type", ""):
+        return None
     try:
-        return str(response.json()["RemoteException"]["message"])[:300]
-    except (ValueError, KeyError, TypeError):
-        return response.reason or ""
+        return response.json()
+    except ValueError:
+        return None

@@ -52,7 +52,10 @@ def run_to_end(
     """
     options = options or CopyOptions()
     job = DistCpJob(connections.get(hadoop), connections, allow_local=allow_local)
-    job.check()
+    if tag:
+        job.ping()
+    else:
+        job.check()
     rate = options.rate or DEFAULT_RATE
     if maps is None:
         files, size = enough_work(1, rate)

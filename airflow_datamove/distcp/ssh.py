@@ -7,7 +7,7 @@ import shlex
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from airflow_datamove.distcp.launcher import Outcome, Transcript
 from airflow_datamove.distcp.plan import Command
 from airflow_datamove.distcp.tether import BEAT, SECONDS_TO_END
 from airflow_datamove.distcp.ticket import ticket_of
-from airflow_datamove.errors import ClusterUnavailable
+from airflow_datamove.errors import ClusterUnavailable, StoreError
 from airflow_datamove.stores.connection import Connection
 from airflow_datamove.stores.sftp_login import connect
 
@@ -38,10 +38,7 @@ class SshLauncher:
         self._cluster, self._edge = cluster, edge
 
     def check(self) -> None:
-        """See :meth:`Launcher.check`.
-
-        :raises StoreError: if the edge node cannot be reached, or does not let us in.
-        """
+        """See :meth:`Launcher.check`."""
         program = self._cluster.words()[0]
         with self._logged_in() as client, self._speaking():
             _, output, _ = client.exec_command(f"command -v {shlex.quote(program)}", timeout=30)
@@ -53,7 +50,13 @@ class SshLauncher:
                 remedy="Install it there, or correct the connection's extra",
             )
 
-    def run(self, command: Command, *, cancelled: threading.Event | None = None) -> Outcome:
+    def run(
+        self,
+        command: Command,
+        *,
+        cancelled: threading.Event | None = None,
+        submitted: Callable[[str], object] | None = None,
+    ) -> Outcome:
         """See :meth:`Launcher.run`."""
         folder = f"/tmp/datamove-client-{uuid.uuid4().hex}"
         ticket = ticket_of(self._cluster)
@@ -76,11 +79,19 @@ class SshLauncher:
                 channel = transport.open_session()
                 channel.set_combine_stderr(True)
                 channel.exec_command(f"bash {script}")
-            return _follow(channel, cancelled)
+            return _follow(channel, cancelled, submitted)
 
     @contextlib.contextmanager
     def _logged_in(self) -> Iterator[SSHClient]:
-        client = connect(self._edge)
+        try:
+            client = connect(self._edge)
+        except StoreError as error:
+            # A node that is away for a while, or an account that is locked for a while, ends nobody's job.
+            raise ClusterUnavailable(
+                f"the edge node of connection {self._cluster.connection_id!r}, by ssh connection {self._edge.id!r}:"
+                f" {error.message.replace('SFTP', 'SSH', 1)}",
+                remedy=error.remedy,
+            ) from None
         try:
             yield client
         finally:
@@ -100,11 +111,11 @@ class SshLauncher:
             ) from None
 
 
-def _follow(channel: Channel, cancelled: threading.Event | None) -> Outcome:
+def _follow(channel: Channel, cancelled: threading.Event | None, submitted: Callable[[str], object] | None) -> Outcome:
     """Reads the client's output to its end. If the channel breaks off, nobody knows what the client did before."""
     import paramiko
 
-    transcript, rest = Transcript(), b""
+    transcript, rest = Transcript(submitted), b""
     beaten, ending = time.monotonic(), 0.0
     channel.settimeout(_LOOK)
     try:
@@ -114,6 +125,7 @@ def _follow(channel: Channel, cancelled: threading.Event | None) -> Outcome:
                 *lines, rest = (rest + piece).split(b"\n")
                 for line in [*lines, *([rest] if not piece else [])]:
                     transcript.take(line.decode("utf-8", errors="replace"))
+                transcript.tell()
                 if not piece:
                     break
             except TimeoutError:

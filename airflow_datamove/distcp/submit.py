@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from airflow_datamove.distcp.cluster import Cluster
@@ -36,7 +37,13 @@ class LocalLauncher:
                 remedy="Install it here, or correct the connection's extra",
             )
 
-    def run(self, command: Command, *, cancelled: threading.Event | None = None) -> Outcome:
+    def run(
+        self,
+        command: Command,
+        *,
+        cancelled: threading.Event | None = None,
+        submitted: Callable[[str], object] | None = None,
+    ) -> Outcome:
         """See :meth:`Launcher.run`."""
         self.check()
         folder = Path(tempfile.mkdtemp(prefix="distcp-"))
@@ -50,12 +57,12 @@ class LocalLauncher:
         try:
             text = script_of(self._cluster, command, str(folder), place, ticket_of(self._cluster))
             script = place("client.sh", text.encode("utf-8", "surrogateescape"))
-            return _run(script, cancelled)
+            return _run(script, cancelled, submitted)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(script: str, cancelled: threading.Event | None) -> Outcome:
+def _run(script: str, cancelled: threading.Event | None, submitted: Callable[[str], object] | None) -> Outcome:
     # Airflow's variables hold connections and their secrets.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     try:
@@ -71,13 +78,14 @@ def _run(script: str, cancelled: threading.Event | None) -> Outcome:
         raise ClusterUnavailable(
             f"bash, in which the Hadoop client runs, cannot be started: {error.strerror}"
         ) from error
-    reader = _Reader(process)
+    reader = _Reader(process, submitted)
     beaten = time.monotonic()
     try:
         while reader.is_alive() or process.poll() is None:
             if cancelled is not None and cancelled.is_set():
                 break
             reader.join(0.1)
+            reader.transcript.tell()
             if time.monotonic() - beaten > BEAT:
                 beaten = time.monotonic()
                 _beat(process)
@@ -90,9 +98,9 @@ def _run(script: str, cancelled: threading.Event | None) -> Outcome:
 class _Reader(threading.Thread):
     """Reads the client's output, so that its pipe never fills up."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], submitted: Callable[[str], object] | None) -> None:
         super().__init__(name="distcp-client", daemon=True)
-        self.transcript = Transcript()
+        self.transcript = Transcript(submitted)
         self._process = process
         self.start()
 

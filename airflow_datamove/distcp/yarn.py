@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_datamove.distcp.attempts import failed_attempts
 from airflow_datamove.distcp.counters import Counters, many
-from airflow_datamove.distcp.rest import Rest
+from airflow_datamove.distcp.rest import NoAnswer, Rest
 
 # A tag of ours has 41 characters, and gateways take 8 KiB for a request's head.
 _TAGS_AT_ONCE = 100
@@ -75,8 +75,8 @@ class ResourceManager:
         self._rest = rest
 
     def ping(self) -> None:
-        """Asks for what costs nothing."""
-        self._rest.get("/ws/v1/cluster/info")
+        """Asks for what costs nothing, and that nobody else answers."""
+        _of(self._rest.get("/ws/v1/cluster/info"), "clusterInfo")
 
     def tagged(self, tags: Sequence[str]) -> list[App]:
         """The MapReduce applications that have one of these tags, oldest first; those that ended as well, as long as
@@ -92,6 +92,7 @@ class ResourceManager:
                 # Half of an answer, and of no use here.
                 deSelects="resourceRequests",
             )
+            _of(answer, "apps")
             found.update((app.id, app) for app in apps_of(answer) if not set(app.tags).isdisjoint(some))
         return sorted(found.values(), key=_age)
 
@@ -101,9 +102,8 @@ class ResourceManager:
 
     def app(self, application_id: str) -> App | None:
         """An application; ``None`` if the resource manager does not know it (any more)."""
-        answer = self._rest.get(f"/ws/v1/cluster/apps/{application_id}")
-        found = answer.get("app") if isinstance(answer, dict) else None
-        return _app(found) if isinstance(found, dict) else None
+        answer = self._rest.find(f"/ws/v1/cluster/apps/{application_id}")
+        return None if answer is None else _app(_of(answer, "app"))
 
     def counters(self, app: App) -> Counters:
         """The counters of a running application, from its master; empty if it has none to give."""
@@ -130,7 +130,9 @@ class ResourceManager:
 
     def kill(self, application_id: str) -> bool:
         """Asks for an application's end; True if it has ended or is unknown, False if that is still to come."""
-        status, _ = self._rest.put(f"/ws/v1/cluster/apps/{application_id}/state", {"state": "KILLED"})
+        status, answer = self._rest.put(f"/ws/v1/cluster/apps/{application_id}/state", {"state": "KILLED"})
+        if status != 404:
+            _of(answer, "state")
         return status != 202
 
     def end_after(self, application_id: str, seconds: float) -> None:
@@ -141,12 +143,23 @@ class ResourceManager:
         self._rest.put(f"/ws/v1/cluster/apps/{application_id}/timeout", timeout)
 
 
+def _of(answer: Any, key: str) -> Any:
+    """What a resource manager's answer has under the key that such an answer always has.
+
+    :raises NoAnswer: if it is somebody else's: without it "no such job" would be read into whatever answers.
+    """
+    if not isinstance(answer, dict) or key not in answer:
+        raise NoAnswer(f"what answers is no resource manager: it tells no {key!r}")
+    return answer[key]
+
+
 def _job_of(app: App) -> str:
     """Where a running job's master answers: through the resource manager's proxy."""
     return f"/proxy/{app.id}/ws/v1/mapreduce/jobs/{app.job_id}"
 
 
-def _app(values: dict[str, Any]) -> App:
+def _app(values: Any) -> App:
+    values = values if isinstance(values, dict) else {}
     tags = str(values.get("applicationTags") or "")
     return App(
         id=str(values.get("id") or ""),

@@ -83,6 +83,11 @@ class Ledger:
 
 
 _MIGRATE = "Run datamove db upgrade"
+_LACKING = re.compile(
+    r"no such (table|column)|has no column"  # SQLite
+    r"|(relation|column) \S+ does not exist"  # PostgreSQL
+    r"|Table \S+ doesn't exist|Unknown column"  # MariaDB
+)
 
 
 def _cause(error: DBAPIError) -> str:
@@ -92,13 +97,7 @@ def _cause(error: DBAPIError) -> str:
 
 
 def _lacks_tables(error: DBAPIError) -> bool:
-    """In the words of SQLite, PostgreSQL and MariaDB."""
-    return bool(
-        re.search(
-            r"no such (table|column)|(relation|column) \S+ does not exist|Table \S+ doesn't exist|Unknown column",
-            str(error.orig),
-        )
-    )
+    return bool(_LACKING.search(str(error.orig)))
 
 
 def _settings(kind: str, pooled: bool) -> dict[str, Any]:

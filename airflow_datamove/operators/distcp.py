@@ -13,7 +13,6 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_datamove.address import Address
 from airflow_datamove.distcp.job import DistCpJob, DistCpRequest, JobRef
-from airflow_datamove.distcp.lifecycle import HANDOVER_SECONDS
 from airflow_datamove.distcp.sizing import enough_work, size_job
 from airflow_datamove.distcp.wait import wait_for_end
 from airflow_datamove.errors import Cancelled, DistCpFailed, TrackingLost, VerificationFailed
@@ -299,8 +298,6 @@ class DistCpOperator(BaseOperator):
     ) -> dict[str, Any]:
         """Hands the job over to a trigger, or waits for it here."""
         deferred = self.deferrable and bool(ref.application_id)
-        if deferred:
-            job.lend(ref, HANDOVER_SECONDS)
         if ref.application_id:
             self.application_url = hook.application_url(ref.application_id)
             # Airflow keeps a link when the task has ended; people want it while the job runs.
@@ -329,6 +326,7 @@ class DistCpOperator(BaseOperator):
         known = JobRef.from_dict(ref)
         request = self.requested(context)
         asked = self._job_request(context, request, maps=max(1, known.maps), bandwidth=1)
+        _make_sure_it_is(known, asked)
         report = leave_report(context, job.result(known, asked, reason=reason), request)
         self._give_back(context)
         return report
@@ -349,4 +347,18 @@ class DistCpOperator(BaseOperator):
             bandwidth=bandwidth,
             queue=self.queue,
             properties=dict(self.properties or {}),
+        )
+
+
+def _make_sure_it_is(ref: JobRef, asked: DistCpRequest) -> None:
+    """What a mapped task is given may change while it is deferred: then the job that ended is not this request's.
+
+    :raises TrackingLost: if so; the next try does what is asked for now.
+    """
+    did, wanted = (ref.source, ref.destination, ref.tag), (str(asked.source), str(asked.destination), asked.tag)
+    if did != wanted:
+        raise TrackingLost(
+            f"{ref.application_id or 'the job'} has copied {ref.source} to {ref.destination}; asked for is now"
+            f" {asked.source} to {asked.destination}",
+            remedy="A retry copies that",
         )

@@ -54,8 +54,8 @@ class KeepLedgerOperator(BaseOperator):
         """Ends the DistCp job of a request that nobody will work on any more; YARN's own lease ends it otherwise."""
         connection, _, tag = job.partition("|")
         try:
-            ended = HadoopHook(connection).get_conn().cancel("", tag)
-            self.log.info("Ended %s", ended or f"nothing: no job of {tag} runs")
+            ended, _ = HadoopHook(connection).get_conn().cancel("", tag)
+            self.log.info("Of %s ended: %s", tag, ", ".join(app.id for app in ended) or "nothing ran")
         except DatamoveError as error:
             self.log.warning("The job of %s could not be ended: %s", tag, error)
 

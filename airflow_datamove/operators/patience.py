@@ -15,19 +15,22 @@ _PAUSE = 2.0
 
 
 def find_cluster(job: DistCpJob, cancelled: threading.Event, *, first_try: bool) -> None:
-    """Makes sure that there is a cluster.
+    """Makes sure that there is a cluster; at a later try the resource manager alone, since a job of an earlier one is
+    joined without a client, be it gone or its edge node away.
 
     :raises ClusterUnavailable: if there is none for half a minute: final at the first try, nothing was submitted.
     :raises TrackingLost: later: a job of an earlier try may be running, and must be joined once the cluster answers.
     """
+    if not first_try:
+        with having_found_cluster():
+            job.ping()
+        return
     deadline = time.monotonic() + _SECONDS
     while True:
         try:
             job.check()
             return
-        except ClusterUnavailable as error:
-            if not first_try:
-                raise _lost(error) from error
+        except ClusterUnavailable:
             if time.monotonic() > deadline or cancelled.wait(_PAUSE):
                 raise
 
@@ -41,8 +44,4 @@ def having_found_cluster() -> Iterator[None]:
     try:
         yield
     except ClusterUnavailable as error:
-        raise _lost(error) from error
-
-
-def _lost(error: ClusterUnavailable) -> TrackingLost:
-    return TrackingLost(error.message, remedy=error.remedy)
+        raise TrackingLost(error.message, remedy=error.remedy) from error

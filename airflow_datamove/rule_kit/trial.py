@@ -6,7 +6,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -116,7 +116,12 @@ class Trial:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._stack.close()
+        """Removes both directories, unless something is left in them to be looked at."""
+        with self._stack:
+            for store, address in ((self._source, self._from), (self._destination, self._to)):
+                with suppress(DatamoveError):
+                    if store.exists(address.path) and not any(True for _ in store.list(address.path)):
+                        store.delete(address.path)
 
 
 def _below(top: Address, name: str) -> Address:

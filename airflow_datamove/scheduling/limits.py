@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, Self
 
 from airflow_datamove.scheduling.links import slots_of
@@ -60,8 +61,7 @@ class Limits:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-able values."""
-        values = ((each.name, getattr(self, each.name)) for each in fields(self))
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
+        return dict(_values_of(self))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -69,6 +69,13 @@ class Limits:
         known = {f.name for f in fields(cls)}
         read: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
         return cls(**read)
+
+
+@lru_cache(maxsize=256)
+def _values_of(limits: Limits) -> dict[str, Any]:
+    """Every task of a tenant carries them."""
+    values = ((each.name, getattr(limits, each.name)) for each in fields(limits))
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
 def limits_of(name: str, tenant: Tenant, platform: Platform) -> Limits:

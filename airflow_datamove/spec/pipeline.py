@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler, create_model, model_validator
@@ -106,7 +107,7 @@ class StepOptions(Model):
     timeout: Timeout | None = None
     docs: Annotated[str, Field(max_length=10_000, description="Markdown, shown beside the task")] = ""
 
-    @property
+    @cached_property
     def kind(self) -> StepKind:
         """What kind of step it is."""
         for kind in KINDS.values():

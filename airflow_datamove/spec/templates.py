@@ -119,7 +119,7 @@ def _wrong(node: nodes.Node) -> tuple[str, str] | None:
 
 def may_have_template(text: str) -> bool:
     """True if Jinja would see anything in a text."""
-    return any(mark in text for mark in ("{{", "{%", "{#"))
+    return "{" in text and ("{{" in text or "{%" in text or "{#" in text)
 
 
 def has_template(text: str) -> bool:

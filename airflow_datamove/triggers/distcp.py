@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,11 +12,14 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_datamove.address import Address
 from airflow_datamove.distcp.follow import follow
 from airflow_datamove.distcp.job import DistCpJob, JobProgress, JobRef
-from airflow_datamove.errors import DatamoveError
+from airflow_datamove.distcp.lifecycle import LEASE_SECONDS
+from airflow_datamove.errors import DatamoveError, TrackingLost
 from airflow_datamove.hooks.connections import FetchedConnections
 from airflow_datamove.quantity import format_size
 from airflow_datamove.triggers.kept_transfer import KeptTransfer
 from airflow_datamove.triggers.request_watch import RequestWatch
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 30.0
 
 CANCELLED = "CANCELLED"
 """The state of the event when somebody has cancelled the request."""
@@ -68,10 +72,10 @@ class DistCpTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Asks the resource manager, together with all other triggers of this process, until the job has ended."""
-        job, ref, shown = await self._job(), JobRef.from_dict(self.ref), None
-        watch = await RequestWatch.of(self.ledger_id)
-        kept = await KeptTransfer.of(self.transfer_id)
+        ref, shown = JobRef.from_dict(self.ref), None
+        watch, kept = RequestWatch(self.ledger_id), KeptTransfer(self.transfer_id)
         try:
+            job = await self._found()
             async for progress in follow(job, ref, self.poll_interval):
                 if progress.finished:
                     yield TriggerEvent({"state": progress.final_status, "message": progress.diagnostics})
@@ -86,12 +90,34 @@ class DistCpTrigger(BaseTrigger):
                     shown = line
         except DatamoveError as error:
             yield TriggerEvent({"state": "LOST", "message": str(error)})
+        except Exception as error:  # whatever it is: a trigger that raises fails its task for good, and its job runs on
+            self.log.exception("%s is followed no more", ref.application_id)
+            yield TriggerEvent({"state": "LOST", "message": f"unexpected {type(error).__name__}: {error}"})
 
     async def on_kill(self) -> None:
         """Ends the YARN application: a person has failed or cleared the task."""
         if self.kill_on_cancel:
             job = await self._job()
             await asyncio.to_thread(job.kill, JobRef.from_dict(self.ref))
+
+    async def _found(self) -> DistCpJob:
+        """The job's cluster, once Airflow tells its connections: a triggerer may start before the API server does.
+
+        :raises DatamoveError: if a connection is not there or not sound, or nobody tells it as long as the job may live
+            without a word from us.
+        """
+        deadline, pause = time.monotonic() + LEASE_SECONDS, _FIRST_PAUSE
+        while True:
+            try:
+                return await self._job()
+            except DatamoveError:
+                raise
+            except Exception as error:  # of Airflow's API server, its database, or a secrets backend
+                if time.monotonic() > deadline:
+                    raise TrackingLost(f"Airflow does not tell {self.hadoop_conn_id!r}: {error}") from error
+                self.log.warning("Airflow does not tell the connection %r yet: %s", self.hadoop_conn_id, error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _job(self) -> DistCpJob:
         ref = JobRef.from_dict(self.ref)

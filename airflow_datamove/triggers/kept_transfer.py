@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Self
 
-from airflow_datamove.errors import LedgerUnavailable
 from airflow_datamove.hooks.ledger import LedgerHook
 from airflow_datamove.ledger.database import Ledger
 from airflow_datamove.ledger.transfers import keep
@@ -24,21 +22,22 @@ class KeptTransfer:
     :param id: its id; empty: there is none.
     """
 
-    def __init__(self, ledger: Ledger | None, id: str) -> None:
-        self._ledger, self._id = ledger, id
+    def __init__(self, id: str) -> None:
+        self._id = id
+        self._ledger: Ledger | None = None
         self._kept = time.monotonic() - EVERY
 
-    @classmethod
-    async def of(cls, id: str) -> Self:
-        """Opens the ledger, from a trigger's event loop."""
-        return cls(await LedgerHook().aget_conn() if id else None, id)
-
     async def keep(self) -> None:
-        """Renews it, if it is time. A ledger that is away takes nothing from a job."""
-        if self._ledger is None or time.monotonic() - self._kept < EVERY:
+        """Renews it, if it is time. From a trigger's event loop.
+
+        A ledger that is away, or whose connection Airflow does not tell, takes nothing from a job.
+        """
+        if not self._id or time.monotonic() - self._kept < EVERY:
             return
         self._kept = time.monotonic()
         try:
+            if self._ledger is None:
+                self._ledger = await LedgerHook().aget_conn()
             await asyncio.to_thread(keep, self._ledger, self._id)
-        except LedgerUnavailable as error:
-            _log.warning("%s", error)
+        except Exception as error:  # of Airflow, of the database's driver, or ours
+            _log.warning("%s cannot be renewed: %s", self._id, error)

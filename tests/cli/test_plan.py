@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from pathlib import Path
 from typing import Any
@@ -70,10 +71,26 @@ def test_a_plan_of_distcp_s_shows_its_command(
     found = json.loads(capsys.readouterr().out)
     assert (found["files"], found["filtered"], found["maps"], found["rate"]) == (1, 1, 1, 2**20)
     assert (found["minutes"], found["route"]) == (0.1, "distcp")
-    assert found["command"][0] == "distcp"
+    assert found["cluster"] == ""
+    assert found["command"][:2] == [hadoop["command"], "distcp"]
     assert found["command"][-2:] == [f"{hadoop['namenode']}{top}/{name}/" for name in ("s", "t")]
     assert main(["plan", source, f"hdfs://onprem@{top}/t", *words]) == 0
-    assert "maps        1 at once, 1 MiB/s together\n" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "maps        1 at once, 1 MiB/s together\n" in told
+    assert "cluster     answers, and its client is there\n" in told
+    assert f"command     {hadoop['command']} distcp " in told
+    assert "not to be run: its list is gone with this plan" in told
+    for wrong, words_of_it in (
+        ({"resource_manager": "http://127.0.0.1:9"}, "no Hadoop cluster answers for connection 'hadoop'"),
+        ({"command": "/nowhere/hadoop"}, "'/nowhere/hadoop' of connection 'hadoop' is not on this machine"),
+    ):
+        extra = {**cluster, **wrong}
+        with monkeypatch.context() as patch:
+            patch.setenv("AIRFLOW_CONN_HADOOP", json.dumps({"conn_type": "hadoop", "extra": extra}))
+            assert main(["plan", source, f"hdfs://onprem@{top}/t", *words]) == 1
+            told = capsys.readouterr().out
+            assert re.search(f"^cluster     .*{words_of_it}", told, re.MULTILINE)
+            assert "copy        1 file, 3 MiB\n" in told
     assert main(["plan", source, f"hdfs://onprem@{top}/clash", *words]) == 1
     assert "is a file where a directory must be" in capsys.readouterr().out
 

@@ -24,13 +24,18 @@ def check(source: Place, destination: Place) -> int:
     return main(["check-rule", "--connection", "hadoop", *ends, "--cases", "1", "--seed", "1"])
 
 
+def rule_directories(place: Place) -> list[str]:
+    return [entry.name for entry in place.store.list(place.path(""))] if place.store.exists(place.path("")) else []
+
+
 @pytest.mark.usefixtures("_named")
 def test_from_hdfs_to_object_stores(hdfs: Place, s3: Place, bucket: Place, capsys: pytest.CaptureFixture[str]) -> None:
     for destination in (s3, bucket):
         assert check(hdfs, destination) == 0
-        assert capsys.readouterr().out == "1 cases by worker and distcp: as the path rule says\n"
+        assert capsys.readouterr().out == "1 case by worker and distcp: as the path rule says\n"
         left = destination.store.walk("/")
         assert not [entry for entry in left if entry.path.startswith(destination.path(""))]
+        assert rule_directories(hdfs) == []
 
 
 @pytest.mark.usefixtures("_named")
@@ -55,3 +60,4 @@ def test_a_store_that_the_cluster_does_not_reach_is_no_case_that_goes_wrong(
     assert "Give the cluster credentials" in told.err
     assert "cases" not in told.err
     assert not s3.store.exists(s3.path(""))
+    assert rule_directories(hdfs) == []

@@ -309,7 +309,10 @@ def test_nobody_s_job_ends_by_itself_and_a_command_ends_another(
     job: DistCpJob, hdfs: Place, cluster: Mapping[str, str], ends: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hdfs.fill("src", {"f": bytes(64 * MIB)})
-    lent, other = (request(hdfs.at("src"), hdfs.at(f"dst{n}"), maps=1, bandwidth=MIB) for n in range(2))
+    lent, other = (
+        request(hdfs.at("src"), hdfs.at(f"dst{n}"), maps=1, bandwidth=MIB, tag=f"datamove-{uuid.uuid4().hex}")
+        for n in range(2)
+    )
     with ThreadPoolExecutor(2) as pool:
         refs = list(pool.map(job.submit, (lent, other)))
     job.lend(refs[0], 3600)

@@ -49,7 +49,7 @@ def test_rest_asks_with_a_keytab_and_without_a_ticket_it_is_told(
         manager = ResourceManager(rest)
         manager.ping()
         assert manager.tagged(["nothing"]) == []
-        assert rest.get("/ws/v1/cluster/info")["clusterInfo"]["state"] == "STARTED"  # type: ignore[index]
+        assert rest.get("/ws/v1/cluster/info")["clusterInfo"]["state"] == "STARTED"
         assert manager.kill("application_1_1")
         with pytest.raises(NoAnswer, match="401"):
             Rest([url]).get("/ws/v1/cluster/info")

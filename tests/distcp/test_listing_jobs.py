@@ -186,20 +186,3 @@ def test_what_no_list_helps_with(job: DistCpJob, hdfs: Place, ends: Connections)
     began = time.monotonic()
     assert job.prepare(asked(hdfs.at("src"), hdfs.at("src2"))).command is not None
     assert time.monotonic() - began < 5
-
-
-def test_a_large_file_in_chunks(job: DistCpJob, hdfs: Place, cluster: Mapping[str, str]) -> None:
-    data = bytes(range(256)) * (4096 * 24)  # 24 MiB, in three blocks
-    hdfs.fill("src", {"large": data, "small": b"1", "d/empty": None})
-    hdfs.fill("t", {"large": b"old"})
-    request = asked(hdfs.at("src"), hdfs.at("t"), overwrite=Overwrite.ALWAYS)
-    prepared = job.prepare(request)
-    assert prepared.command is not None
-    chunked = replace(prepared.command, options=(*prepared.command.options, "-blocksperchunk", "1"))
-    application_id, _ = job.client.submit(chunked, request.tag, None)
-    ref = job._ref(application_id, request, prepared)
-    prepared.close()
-    assert ended(job, ref).final_status == "SUCCEEDED"
-    assert hdfs.read("t") == {"large": data, "small": b"1", "d/empty": None}
-    # A map for each chunk: the whole file would be one map's.
-    assert job.result(ref, request).details["maps"] == 3

@@ -17,6 +17,20 @@ def test_a_sound_request() -> None:
     request(queue="root.tenants", properties={"mapreduce.map.memory.mb": "2048"})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dfs.replication", "2"),
+        ("fs.s3a.multipart.size", "128M"),
+        ("fs.s3a.create.storage.class", "standard_ia"),
+        ("fs.gs.outputstream.upload.chunk.size", "8388608"),
+        ("fs.azure.write.max.concurrent.requests", "8"),
+    ],
+)
+def test_each_store_has_properties_of_its_own(name: str, value: str) -> None:
+    request(properties={name: value})
+
+
 @pytest.mark.parametrize("tag", ["", "a,b", "a b", "é", "x" * 101, "a\n"])
 def test_tags_that_yarn_would_not_keep(tag: str) -> None:
     with pytest.raises(WrongUse, match="YARN tag"):
@@ -37,6 +51,9 @@ def test_values_that_cannot_be(field: str, value: object) -> None:
         ("mapreduce.job.tags", "'tag'"),
         ("mapreduce.job.running.map.limit", "'maps'"),
         ("mapreduce.map.java.opts", "not allowed"),
+        ("fs.s3a.endpoint", "not allowed"),
+        ("fs.gs.storage.root.url", "not allowed"),
+        ("fs.s3a.secret.key", "cluster's own configuration"),
     ],
 )
 def test_properties_that_may_not_be_set(name: str, says: str) -> None:

@@ -19,7 +19,7 @@ from airflow_datamove.distcp.job import DistCpJob
 from airflow_datamove.distcp.listing import PROPERTY
 from airflow_datamove.distcp.plan import Command
 from airflow_datamove.distcp.ssh import SshLauncher
-from airflow_datamove.errors import ClusterUnavailable, PermissionDenied
+from airflow_datamove.errors import ClusterUnavailable
 from airflow_datamove.stores.connection import Connection, Connections
 from tests.conftest import sftp_connection
 from tests.distcp.test_job import ended, request
@@ -118,8 +118,14 @@ def test_what_is_not_there_is_told(tmp_path: Path, edge: Connection, ssh: dict[s
     SshLauncher(cluster(tmp_path, "true"), edge).check()
     with pytest.raises(ClusterUnavailable, match="is not on 127"):
         SshLauncher(Cluster("h", (str(tmp_path / "missing"),), ()), edge).check()
-    with pytest.raises(PermissionDenied):
+    # Neither is final: a job of an earlier try may run, and is joined once the node is back.
+    whose = "of connection 'hadoop', by ssh connection 'edge': SSH at 127.0.0.1:"
+    with pytest.raises(ClusterUnavailable, match=f"{whose}.*host key"):
         SshLauncher(cluster(tmp_path, "true"), edge_of(ssh, host_key="")).check()
+    with pytest.raises(ClusterUnavailable, match=f"{whose}.*does not let this connection in"):
+        SshLauncher(cluster(tmp_path, "true"), replace(edge, login="nobody-of-that-name")).run(COMMAND)
+    with pytest.raises(ClusterUnavailable, match=f"{whose}9 cannot be reached"):
+        SshLauncher(cluster(tmp_path, "true"), replace(edge, port=9)).check()
 
 
 def test_an_account_that_may_only_move_files_is_told(tmp_path: Path, sftp: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferred
 
 from airflow_datamove.distcp.progress import JobRef
-from airflow_datamove.errors import Cancelled
+from airflow_datamove.errors import Cancelled, TrackingLost
 from airflow_datamove.operators.distcp import DistCpOperator
 from airflow_datamove.operators.memory import remember, remembered
 from airflow_datamove.operators.tag import tag_of
@@ -25,16 +25,15 @@ class Job:
 
     def __init__(self) -> None:
         self.killed: list[str] = []
-        self.lent: list[float] = []
 
     def check(self) -> None:
         pass
 
+    def ping(self) -> None:
+        pass
+
     def submit(self, *_: Any, **__: Any) -> JobRef:
         return REF
-
-    def lend(self, ref: JobRef, seconds: float) -> None:
-        self.lent.append(seconds)
 
     def kill(self, ref: JobRef) -> None:
         self.killed.append(ref.application_id)
@@ -76,11 +75,11 @@ def run(
     return job, operator
 
 
-def test_a_job_that_was_handed_over_is_lent_to_nobody_for_half_an_hour(
+def test_a_job_that_was_handed_over_is_not_ended_but_for_a_person(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     job, operator = run(monkeypatch, tmp_path, None)
-    assert (job.killed, job.lent) == ([], [1800.0])
+    assert job.killed == []
     # Airflow may refuse the hand-over: a person has ended the task meanwhile.
     operator.on_kill()
     assert job.killed == ["application_1_1"]
@@ -138,3 +137,30 @@ def test_a_job_of_another_copy_is_ended_and_not_joined(monkeypatch: pytest.Monke
         assert anew[-1] is bool(ended)
         kept = JobRef("application_1_1", "job_1_1", tag, source=request.source, destination=request.destination)
         remember(context, kept)
+
+
+@pytest.mark.parametrize("changed", ["source", "destination", "tag"])
+def test_a_job_of_another_copy_is_not_reported_when_the_task_resumes(
+    monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """What a mapped task is given may change while it is deferred."""
+    job, reported = Job(), []
+
+    def result(ref: JobRef, *_: Any, **__: Any) -> Any:
+        reported.append(ref)
+        raise TrackingLost("the report")
+
+    monkeypatch.setattr(job, "result", result, raising=False)
+    monkeypatch.setattr("airflow_datamove.hooks.hadoop.HadoopHook.get_conn", lambda _: job)
+    monkeypatch.setattr("airflow_datamove.hooks.hadoop.HadoopHook.application_url", lambda *_: "http://rm")
+    values = {"source": "hdfs://c@/now", "destination": "gs://g@b/t"}
+    operator = DistCpOperator(task_id="t", handed_over={"request": values, "reason": "large"})
+    context: Any = {"ti": Task(1, None, operator), "task_state_store": Store()}
+    ref = {**REF.to_dict(), **values, "tag": tag_of("d", "r", "t", -1, 1)}
+    with pytest.raises(TrackingLost, match="the report"):
+        operator.execute_complete(context, {"state": "SUCCEEDED"}, ref, "large")
+    assert len(reported) == 1
+    with pytest.raises(TrackingLost, match="asked for is now hdfs://c@/now to gs://g@b/t") as caught:
+        operator.execute_complete(context, {"state": "SUCCEEDED"}, {**ref, changed: "hdfs://c@/before"}, "large")
+    assert caught.value.retryable
+    assert len(reported) == 1

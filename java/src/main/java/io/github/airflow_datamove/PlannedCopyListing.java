@@ -11,7 +11,6 @@ import java.util.Locale;
 import java.util.Set;
 
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.permission.FsPermission;
 import org.apache.hadoop.io.SequenceFile;
@@ -21,7 +20,6 @@ import org.apache.hadoop.security.Credentials;
 import org.apache.hadoop.tools.CopyListing;
 import org.apache.hadoop.tools.CopyListingFileStatus;
 import org.apache.hadoop.tools.DistCpContext;
-import org.apache.hadoop.tools.util.DistCpUtils;
 import org.apache.hadoop.yarn.api.records.ApplicationReport;
 import org.apache.hadoop.yarn.api.records.YarnApplicationState;
 import org.apache.hadoop.yarn.client.api.YarnClient;
@@ -37,8 +35,8 @@ import org.apache.hadoop.yarn.exceptions.YarnException;
  * below the source, empty for the source itself. The last field is {@value #END}, so that half a list is never taken for
  * a whole one.
  *
- * <p>The file systems are asked for nothing, with one exception: the blocks of the files that {@code -blocksperchunk}
- * cuts. A map asks for a file's status anyway, just before it copies it.
+ * <p>The file systems are asked for nothing: a map asks for a file's status anyway, just before it copies it. Each file
+ * is one entry, so {@code -blocksperchunk} must not be given.
  */
 public final class PlannedCopyListing extends CopyListing {
   /** Names the URI of the list. */
@@ -85,10 +83,7 @@ public final class PlannedCopyListing extends CopyListing {
       }
       String root = fields.next();
       String name = fields.next();
-      int blocksPerChunk = context.getBlocksPerChunk();
       Path source = new Path(root);
-      FileSystem sourceSystem = source.getFileSystem(getConf());
-      long chunkedFrom = blocksPerChunk > 0 ? blocksPerChunk * sourceSystem.getDefaultBlockSize(source) : Long.MAX_VALUE;
       for (String length = fields.next(); !END.equals(length); length = fields.next()) {
         long modified = Long.parseLong(fields.next());
         String relative = fields.next();
@@ -96,17 +91,11 @@ public final class PlannedCopyListing extends CopyListing {
         long size = directory ? 0 : Long.parseLong(length);
         Path path = relative.isEmpty() ? source : new Path(root.endsWith("/") ? root + relative : root + "/" + relative);
         String below = relative.isEmpty() ? name : relative;
-        Text key = new Text(below.isEmpty() ? "" : "/" + below);
-        if (size > chunkedFrom) {
-          for (CopyListingFileStatus chunk : DistCpUtils.toCopyListingFileStatus(
-              sourceSystem, sourceSystem.getFileStatus(path), false, false, false, blocksPerChunk)) {
-            add(writer, key, chunk);
-          }
-        } else {
-          // The last number is the chunk's length, by which the list is cut into splits.
-          add(writer, key, new CopyListingFileStatus(
-              size, directory, 1, 0, modified, modified, FsPermission.getDefault(), "", "", path, 0, size));
-        }
+        // The last number is the length of the only chunk, by which the list is cut into splits.
+        writer.append(new Text(below.isEmpty() ? "" : "/" + below), new CopyListingFileStatus(
+            size, directory, 1, 0, modified, modified, FsPermission.getDefault(), "", "", path, 0, size));
+        bytes += size;
+        paths++;
       }
     }
     failIfAlreadyRunning();
@@ -120,14 +109,6 @@ public final class PlannedCopyListing extends CopyListing {
   @Override
   protected long getNumberOfPaths() {
     return paths;
-  }
-
-  private void add(SequenceFile.Writer writer, Text key, CopyListingFileStatus status) throws IOException {
-    writer.append(key, status);
-    if (!status.isDirectory()) {
-      bytes += status.getSizeToCopy();
-    }
-    paths++;
   }
 
   private void failIfAlreadyRunning() throws IOException {
