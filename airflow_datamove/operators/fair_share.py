@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -137,10 +138,12 @@ def everyones_ledger() -> Ledger:
     """
     ledger = LedgerHook().get_conn()
     executor = conf.get("core", "executor", fallback="LocalExecutor")
-    if ledger.engine.url == default_url() and executor.strip().rpartition(".")[2] != "LocalExecutor":
+    # A task's pod is told that its executor is the LocalExecutor, whoever made the pod.
+    elsewhere = executor.strip().rpartition(".")[2] != "LocalExecutor" or "KUBERNETES_SERVICE_HOST" in os.environ
+    if elsewhere and ledger.engine.url == default_url():
         raise NotEveryones(
-            f"no connection {LedgerHook.default_conn_name} is declared, and with {executor} every machine would have a "
-            "ledger of its own"
+            f"no connection {LedgerHook.default_conn_name} is declared, and where tasks run on several machines or in "
+            "pods each would have a ledger of its own"
         )
     return ledger
 

@@ -20,11 +20,11 @@ class KeptTransfer:
     """Renews one row.
 
     :param id: its id; empty: there is none.
+    :param ledger: by default Airflow's connection tells it, once it does.
     """
 
-    def __init__(self, id: str) -> None:
-        self._id = id
-        self._ledger: Ledger | None = None
+    def __init__(self, id: str, ledger: Ledger | None = None) -> None:
+        self._id, self._ledger = id, ledger
         self._kept = time.monotonic() - EVERY
 
     async def keep(self) -> None:

@@ -16,7 +16,7 @@ from airflow_datamove.ledger.reserve import HEADROOM
 from airflow_datamove.ledger.tables import transfer
 from airflow_datamove.ledger.transfers import TaskOf
 from airflow_datamove.ledger.upgrade import upgrade
-from airflow_datamove.operators.fair_share import FairShare, NotEveryones
+from airflow_datamove.operators.fair_share import FairShare, NotEveryones, everyones_ledger
 from airflow_datamove.scheduling.limits import Limits
 from airflow_datamove.transfer.throttle import BURST, Throttle
 from tests.conftest import STATE
@@ -163,6 +163,23 @@ def test_where_the_link_is_not_shared_or_no_ledger_is_everyones_the_rate_is_that
             assert throttle.rate == 3 * MIB
             assert share.reservation is None
         assert throttle.rate == 3 * MIB
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor"), ("KUBERNETES_SERVICE_HOST", "10.0.0.1")]
+)
+def test_a_file_of_this_machine_is_everyones_only_where_all_tasks_run_here(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    assert everyones_ledger().sqlite
+    monkeypatch.setenv(name, value)
+    with pytest.raises(NotEveryones, match="no connection datamove_ledger is declared"):
+        everyones_ledger()
+    monkeypatch.setenv("AIRFLOW_CONN_DATAMOVE_LEDGER", f'{{"conn_type": "sqlite", "host": "{tmp_path}/everyones.db"}}')
+    assert everyones_ledger().name.endswith("everyones.db")
 
 
 def test_who_cannot_open_the_ledger_has_its_part_of_the_headroom_until_it_can(url: str) -> None:
