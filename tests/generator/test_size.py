@@ -65,7 +65,7 @@ def test_one_broken_file_costs_only_itself(source: Path, tmp_path: Path) -> None
     target = tmp_path / "target"
     (source / "tenants/acme/broken.pipeline.yaml").write_text("steps: [")
     write_stubs(source, target)
-    assert {path.name for path in target.glob("*.py")} == {"acme.py", "globex.py", "initech.py", "umbrella.py"}
+    assert {path.name for path in target.glob("[!_]*.py")} == {"acme.py", "globex.py", "initech.py", "umbrella.py"}
     assert [path.name for path in target.rglob("*.yaml.py")] == ["broken.pipeline.yaml.py"]
     assert "acme.suppliers" in runpy.run_path(str(target / "acme.py"))
 
@@ -73,7 +73,7 @@ def test_one_broken_file_costs_only_itself(source: Path, tmp_path: Path) -> None
 def test_a_new_platform_concerns_every_tenant(source: Path, tmp_path: Path, read: list[str]) -> None:
     target = tmp_path / "target"
     write_stubs(source, target)
-    before = {path: path.stat().st_mtime_ns for path in target.glob("*.py")}
+    before = {path: path.stat().st_mtime_ns for path in target.glob("[!_]*.py")}
     platform = source / "platform.yaml"
     platform.write_text(platform.read_text().replace("threshold: 32 MiB", "threshold: 1 GiB"))
     read.clear()
